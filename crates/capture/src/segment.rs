@@ -1,0 +1,39 @@
+//! What a packet says about a TCP connection: the hand-over to the `reassembly` crate.
+
+use std::net::SocketAddr;
+
+use crate::{SeqNumber, Timestamp};
+
+/// One TCP segment (RFC 9293 §3.1). Its payload is lent from the packet it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// Address and port it came from.
+    pub source: SocketAddr,
+    /// Address and port it went to.
+    pub destination: SocketAddr,
+    /// Sequence number: of the first payload octet, or of the SYN where there is one.
+    pub seq: SeqNumber,
+    /// Acknowledgment number, where the ACK bit is set.
+    pub ack: Option<SeqNumber>,
+    /// The other control bits.
+    pub flags: Flags,
+    /// The payload octets that were captured.
+    pub payload: &'a [u8],
+    /// Where `payload` begins in the (decompressed) input; `None` where it was put together from IP fragments.
+    pub payload_at: Option<u64>,
+    /// Payload octets the segment had on the wire behind `payload`, which the snap length cut off.
+    pub missing: u32,
+    /// When its packet was captured.
+    pub timestamp: Timestamp,
+}
+
+/// The control bits that open and close a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// Synchronize sequence numbers.
+    pub syn: bool,
+    /// No more data from sender.
+    pub fin: bool,
+    /// Reset the connection.
+    pub rst: bool,
+}
