@@ -1,1 +1,43 @@
-//! x
+//! Rebuilds TCP streams per connection, as a passive observer sees them.
+//!
+//! ```text
+//! capture file → Packet → Segment → StreamEvent → SmtpEvent → Session, Transaction → Report
+//! └────────── capture ─────────┘ └ this crate ──┘ └ smtp-parser ┘ └──────── analysis ────────┘
+//! ```
+//!
+//! [`FlowTable::push`] takes segments in the order of their capture, finds the connection by its 4-tuple and tells a
+//! [`FlowObserver`] what happened as [`StreamEvent`]s: octets in stream order, gaps, overlaps, half-closes. In-order
+//! payload is lent from the segment; only octets that came too early are copied.
+//!
+//! Both directions are put in **one causal order**: a segment that acknowledges octets of the other side is delivered
+//! after these octets, whatever order the capture holds them in. An observer of a dialogue therefore always sees a
+//! command before its reply.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `key` | the 4-tuple without a direction |
+//! | `event` | what an observer is told |
+//! | `assembler` | octets of one direction that wait for earlier ones |
+//! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
+//! | `conversation` | both directions together: order of delivery, gaps |
+//! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
+//! | `table` | all connections: look-up, idle time, limits |
+//! | `chain` | the order in which connections were last seen |
+//! | `limits` | every bound, with its default and unit |
+
+mod assembler;
+mod chain;
+mod conversation;
+mod event;
+mod flow;
+mod key;
+mod limits;
+mod stream;
+mod table;
+
+pub use event::{Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent};
+pub use flow::{Flow, FlowInfo};
+pub use key::FlowKey;
+pub use limits::{FlowLimits, LimitCounts};
+pub use stream::StreamOctets;
+pub use table::FlowTable;

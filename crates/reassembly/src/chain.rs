@@ -1,0 +1,93 @@
+//! A doubly linked list through the slots of a slab: the order in which flows were last seen.
+//!
+//! The list owns nothing; a slot is in at most one chain, and every operation takes constant time.
+
+/// First and last slot of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    ends: Option<(u32, u32)>,
+}
+
+/// A slot's neighbours.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Links {
+    before: Option<u32>,
+    after: Option<u32>,
+}
+
+impl Chain {
+    /// The slot that has been in the list for the longest.
+    pub(crate) fn front(&self) -> Option<u32> {
+        self.ends.map(|(first, _)| first)
+    }
+
+    /// Appends a slot that is in no list.
+    pub(crate) fn push_back<T: AsMut<Links>>(&mut self, slot: u32, slots: &mut [T]) {
+        let before = self.ends.map(|(_, last)| last);
+        set(slots, slot, |links| *links = Links { before, after: None });
+        if let Some(last) = before {
+            set(slots, last, |links| links.after = Some(slot));
+        }
+        self.ends = Some((self.front().unwrap_or(slot), slot));
+    }
+
+    /// Takes a slot out of this list.
+    pub(crate) fn remove<T: AsMut<Links>>(&mut self, slot: u32, slots: &mut [T]) {
+        let Some(Links { before, after }) = slots.get_mut(slot as usize).map(|slot| std::mem::take(slot.as_mut()))
+        else {
+            return;
+        };
+        if let Some(before) = before {
+            set(slots, before, |links| links.after = after);
+        }
+        if let Some(after) = after {
+            set(slots, after, |links| links.before = before);
+        }
+        self.ends = self.ends.and_then(|(first, last)| {
+            let first = if first == slot { after } else { Some(first) };
+            let last = if last == slot { before } else { Some(last) };
+            first.zip(last)
+        });
+    }
+}
+
+fn set<T: AsMut<Links>>(slots: &mut [T], slot: u32, change: impl FnOnce(&mut Links)) {
+    if let Some(place) = slots.get_mut(slot as usize) {
+        change(place.as_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    impl AsMut<Links> for Links {
+        fn as_mut(&mut self) -> &mut Links {
+            self
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_vector(touched in prop::collection::vec((0u32..6, any::<bool>()), 0..60)) {
+            let (mut chain, mut slots, mut twin) = (Chain::default(), [Links::default(); 6], Vec::new());
+            for (slot, keep) in touched {
+                if twin.contains(&slot) {
+                    chain.remove(slot, &mut slots);
+                    twin.retain(|&other| other != slot);
+                }
+                if keep {
+                    chain.push_back(slot, &mut slots);
+                    twin.push(slot);
+                }
+                prop_assert_eq!(chain.front(), twin.first().copied());
+            }
+            while let Some(slot) = chain.front() {
+                prop_assert_eq!(slot, twin.remove(0));
+                chain.remove(slot, &mut slots);
+            }
+            prop_assert!(twin.is_empty());
+        }
+    }
+}

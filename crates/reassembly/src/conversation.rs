@@ -1,0 +1,335 @@
+//! Both directions of a connection together: in which order octets are delivered, and when a hole is a gap.
+//!
+//! A segment waits for two things:
+//!
+//! * **its turn** in its own direction (the octets before it), and
+//! * **its cause**: the octets of the other direction that it acknowledges. A reply is captured before its command only
+//!   because the capture is out of order, and this puts it right.
+//!
+//! What the other side acknowledged and the capture does not show within the reorder time is a gap; so is a hole that
+//! too many octets wait behind, and a hole that is left at the end. A hole that nobody acknowledged is waited for: the
+//! sender will send it again.
+
+use std::time::Duration;
+
+use capture::{Segment, Timestamp};
+
+use crate::assembler::{Assembler, Incoming};
+use crate::event::{Direction, GapCause, PerDirection, StreamEvent};
+use crate::stream::Stream;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    pub(crate) streams: PerDirection<Stream>,
+}
+
+impl Conversation {
+    /// Takes in one segment and emits whatever can be delivered now.
+    pub(crate) fn segment(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        reorder_time: Duration,
+        emit: &mut dyn FnMut(StreamEvent<'_>),
+    ) {
+        let acknowledged = self.headers(direction, segment);
+        let new = Incoming {
+            bytes: segment.payload,
+            missing: u64::from(segment.missing),
+            acknowledged,
+            timestamp: segment.timestamp,
+        };
+        if new.len() > 0 || segment.flags.fin {
+            self.payload(direction, segment, new, emit);
+        }
+        if self.is_waiting() {
+            self.drain(emit);
+            self.give_up_late_octets(segment.timestamp, reorder_time, emit);
+        } else {
+            self.note_stalls(segment.timestamp);
+        }
+    }
+
+    /// Delivers or gives up everything that is held: the connection is over.
+    pub(crate) fn finish(&mut self, now: Timestamp, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        self.drain(emit);
+        while let Some(direction) = self.longest_waiting() {
+            self.give_up(direction, GapCause::FlowEnd, now, emit);
+            self.drain(emit);
+        }
+        for direction in Direction::BOTH {
+            self.half_close(direction, now, emit);
+            let stream = &self.streams[direction];
+            if !stream.seen {
+                continue;
+            }
+            let (len, cause) = match (stream.fin, stream.acknowledged_hole()) {
+                (Some(fin), _) if fin > stream.next => (fin - stream.next, GapCause::FlowEnd),
+                (_, Some(hole)) => (hole, GapCause::Acknowledged),
+                _ => continue,
+            };
+            self.gap(direction, len, cause, now, emit);
+        }
+    }
+
+    /// Makes a gap of the hole in front of what waits in this direction, until at most `cost` waits.
+    pub(crate) fn shrink(
+        &mut self,
+        direction: Direction,
+        cost: usize,
+        now: Timestamp,
+        emit: &mut dyn FnMut(StreamEvent<'_>),
+    ) {
+        while self.streams[direction].held.cost() > cost {
+            self.give_up(direction, GapCause::ReorderLimit, now, emit);
+            self.drain(emit);
+        }
+    }
+
+    /// Memory that waiting octets take, in octets.
+    pub(crate) fn held_cost(&self) -> usize {
+        self.streams.from_originator.held.cost() + self.streams.from_responder.held.cost()
+    }
+
+    /// Drops what is held: nobody wants to hear of it.
+    pub(crate) fn forget_octets(&mut self) {
+        for direction in Direction::BOTH {
+            self.streams[direction].held = Assembler::default();
+        }
+    }
+
+    /// Sequence numbers, acknowledgments and the SYN; returns the offset of the other side that is acknowledged.
+    fn headers(&mut self, direction: Direction, segment: &Segment<'_>) -> Option<u64> {
+        let own = &mut self.streams[direction];
+        if segment.flags.syn {
+            own.on_syn(segment.seq);
+        } else if !segment.payload.is_empty() || !own.seen {
+            own.assume_origin(segment.seq);
+        }
+        own.seen = true;
+        let other = &mut self.streams[!direction];
+        let ack = segment.ack?;
+        if !other.seen {
+            other.assume_origin(ack);
+        }
+        other.on_ack(ack)
+    }
+
+    /// Delivers the new octets of a segment at once if their turn has come, else holds a copy.
+    fn payload(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        new: Incoming<'_>,
+        emit: &mut dyn FnMut(StreamEvent<'_>),
+    ) {
+        let captured = new.bytes.len() as u64;
+        let waits_for_cause = new.acknowledged.is_some_and(|offset| self.streams[!direction].is_behind(offset));
+        let stream = &mut self.streams[direction];
+        stream.octets.payload += captured;
+        let first = if segment.flags.syn { segment.seq.plus(1) } else { segment.seq };
+        let Some(offset) = stream.offset_of(first) else {
+            stream.octets.discarded += captured;
+            return;
+        };
+        // What lies before `next` has been delivered (or given up) already.
+        let old = u64::try_from(i64::try_from(stream.next).unwrap_or(i64::MAX) - offset).unwrap_or(0);
+        let (before, new) = new.split_at(old);
+        let at = u64::try_from(offset).unwrap_or(0).max(stream.next);
+        if !before.bytes.is_empty() {
+            let len = before.bytes.len() as u64;
+            stream.octets.retransmitted += len;
+            emit(StreamEvent::Overlap {
+                direction,
+                offset: u64::try_from(offset).unwrap_or(0),
+                len,
+                conflicting: false,
+                timestamp: segment.timestamp,
+            });
+        }
+        if segment.flags.fin && old <= before.len() + new.len() {
+            stream.on_fin(at + new.len());
+        }
+        // RFC 9293 §3.10.7.4: segment text behind the FIN should not occur and is ignored.
+        let (new, behind) = new.split_at(stream.fin.map_or(u64::MAX, |fin| fin.saturating_sub(at)));
+        stream.octets.discarded += behind.bytes.len() as u64;
+        let in_turn = at == stream.next && !waits_for_cause;
+        let fits = stream.held.first_offset().is_none_or(|held| at + new.len() <= held);
+        if in_turn && fits {
+            if new.len() > 0 {
+                self.deliver(direction, &new, emit);
+            }
+            self.half_close(direction, segment.timestamp, emit);
+        } else if new.len() > 0 {
+            let octets = &mut stream.octets;
+            stream.held.insert(at, &new, |seen| {
+                if seen.conflicting {
+                    octets.conflicting += seen.len;
+                } else {
+                    octets.retransmitted += seen.len;
+                }
+                emit(StreamEvent::Overlap {
+                    direction,
+                    offset: seen.offset,
+                    len: seen.len,
+                    conflicting: seen.conflicting,
+                    timestamp: segment.timestamp,
+                });
+            });
+        }
+    }
+
+    /// Whether something is held or unexplained, so that more than the plain path is needed.
+    fn is_waiting(&self) -> bool {
+        Direction::BOTH.iter().any(|&direction| {
+            let stream = &self.streams[direction];
+            !stream.held.is_empty() || stream.stalled_since.is_some()
+        })
+    }
+
+    /// Delivers held pieces whose turn and cause have come, in either direction, until none is left.
+    fn drain(&mut self, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        loop {
+            let mut progress = false;
+            for direction in Direction::BOTH {
+                while self.is_ready(direction) {
+                    self.deliver_held(direction, emit);
+                    progress = true;
+                }
+            }
+            if !progress {
+                return;
+            }
+        }
+    }
+
+    fn is_ready(&self, direction: Direction) -> bool {
+        let stream = &self.streams[direction];
+        stream.held.first().is_some_and(|(offset, piece)| {
+            offset == stream.next && !piece.acknowledged.is_some_and(|cause| self.streams[!direction].is_behind(cause))
+        })
+    }
+
+    fn deliver_held(&mut self, direction: Direction, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        if let Some((_, piece)) = self.streams[direction].held.pop_first() {
+            let piece = Incoming {
+                bytes: &piece.bytes,
+                missing: piece.missing,
+                acknowledged: piece.acknowledged,
+                timestamp: piece.timestamp,
+            };
+            self.deliver(direction, &piece, emit);
+            self.half_close(direction, piece.timestamp, emit);
+        }
+    }
+
+    /// Hands on octets that begin at `next`.
+    fn deliver(&mut self, direction: Direction, new: &Incoming<'_>, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        let stream = &mut self.streams[direction];
+        if !new.bytes.is_empty() {
+            let offset = stream.next;
+            stream.next += new.bytes.len() as u64;
+            stream.octets.delivered += new.bytes.len() as u64;
+            emit(StreamEvent::Data {
+                direction,
+                offset,
+                bytes: new.bytes,
+                acknowledged: new.acknowledged,
+                timestamp: new.timestamp,
+            });
+        }
+        if new.missing > 0 {
+            self.gap(direction, new.missing, GapCause::SnapLength, new.timestamp, emit);
+        }
+    }
+
+    fn half_close(&mut self, direction: Direction, timestamp: Timestamp, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        let stream = &mut self.streams[direction];
+        if stream.fin == Some(stream.next) && !stream.half_closed {
+            stream.half_closed = true;
+            emit(StreamEvent::HalfClosed { direction, offset: stream.next, timestamp });
+        }
+    }
+
+    fn gap(
+        &mut self,
+        direction: Direction,
+        len: u64,
+        cause: GapCause,
+        timestamp: Timestamp,
+        emit: &mut dyn FnMut(StreamEvent<'_>),
+    ) {
+        let stream = &mut self.streams[direction];
+        let offset = stream.next;
+        stream.next += len;
+        stream.octets.missing += len;
+        stream.stalled_since = None;
+        emit(StreamEvent::Gap { direction, offset, len, cause, timestamp });
+        self.half_close(direction, timestamp, emit);
+    }
+
+    /// Starts or stops the clock of acknowledged octets that have not turned up.
+    fn note_stalls(&mut self, now: Timestamp) {
+        for direction in Direction::BOTH {
+            let stream = &mut self.streams[direction];
+            if !stream.is_behind(stream.acknowledged) {
+                stream.stalled_since = None;
+            } else if stream.stalled_since.is_none() {
+                stream.stalled_since = Some(now);
+            }
+        }
+    }
+
+    fn give_up_late_octets(&mut self, now: Timestamp, reorder_time: Duration, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        self.note_stalls(now);
+        for direction in Direction::BOTH {
+            while self.streams[direction].stalled_since.is_some_and(|since| now.since(since) >= reorder_time) {
+                match self.streams[direction].acknowledged_hole() {
+                    Some(hole) => self.gap(direction, hole, GapCause::Acknowledged, now, emit),
+                    None => {
+                        let stream = &mut self.streams[direction];
+                        stream.excused = stream.acknowledged;
+                        stream.stalled_since = None;
+                    }
+                }
+                self.drain(emit);
+            }
+        }
+        self.note_stalls(now);
+    }
+
+    /// The direction whose first held piece was captured earliest.
+    fn longest_waiting(&self) -> Option<Direction> {
+        Direction::BOTH
+            .into_iter()
+            .filter_map(|direction| Some((self.streams[direction].held.first()?.1.timestamp, direction)))
+            .min()
+            .map(|(_, direction)| direction)
+    }
+
+    /// Delivers the first held piece of this direction, whatever it waits for.
+    fn give_up(
+        &mut self,
+        direction: Direction,
+        cause: GapCause,
+        now: Timestamp,
+        emit: &mut dyn FnMut(StreamEvent<'_>),
+    ) {
+        // The other direction first, as far as it is known to have been received.
+        let awaited = self.streams[direction].held.first().and_then(|(_, piece)| piece.acknowledged);
+        let other = &self.streams[!direction];
+        if let Some(hole) = other.acknowledged_hole().filter(|_| awaited.is_some_and(|offset| other.is_behind(offset)))
+        {
+            self.gap(!direction, hole, GapCause::Acknowledged, now, emit);
+            return;
+        }
+        let stream = &self.streams[direction];
+        let hole = stream.held.first_offset().map_or(0, |offset| offset - stream.next);
+        if hole > 0 {
+            self.gap(direction, hole, cause, now, emit);
+        } else {
+            self.deliver_held(direction, emit);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! All connections of a recording: one look-up per segment, idle time, limits.
+//!
+//! Flows live in a slab; a map leads from the key to the slot, and two chains through the slots — flows that are open,
+//! and flows that have ended and linger — hold them in the order of their last segment, so that the one silent for the
+//! longest is always at the front.
+
+use std::collections::HashMap;
+
+use capture::{Segment, Timestamp};
+
+use crate::chain::{Chain, Links};
+use crate::flow::{Claim, Flow};
+use crate::key::{FlowKey, Side};
+use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
+
+/// Connections that have been seen and have not ended, each with its observer's state `S`.
+#[derive(Debug)]
+pub struct FlowTable<S> {
+    limits: FlowLimits,
+    slots: HashMap<FlowKey, u32>,
+    flows: Vec<Slot<S>>,
+    free: Vec<u32>,
+    open: Chain,
+    lingering: Chain,
+    held: usize,
+    now: Timestamp,
+    counts: LimitCounts,
+    connections: u64,
+}
+
+#[derive(Debug)]
+struct Slot<S> {
+    flow: Option<Flow<S>>,
+    links: Links,
+    lingers: bool,
+}
+
+impl<S> FlowTable<S> {
+    /// An empty table.
+    pub fn new(limits: FlowLimits) -> Self {
+        Self {
+            limits,
+            slots: HashMap::new(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            open: Chain::default(),
+            lingering: Chain::default(),
+            held: 0,
+            now: Timestamp::from_nanos(i64::MIN),
+            counts: LimitCounts::default(),
+            connections: 0,
+        }
+    }
+
+    /// Connections seen so far.
+    pub fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// How often each limit was reached so far.
+    pub fn limit_counts(&self) -> LimitCounts {
+        self.counts
+    }
+
+    /// Takes in the next segment of the recording and tells the observer what follows from it.
+    pub fn push<O: FlowObserver<State = S>>(&mut self, segment: &Segment<'_>, observer: &mut O) {
+        self.now = self.now.max(segment.timestamp);
+        let (key, side) = FlowKey::with_side(segment.source, segment.destination);
+        let slot = match self.slots.get(&key) {
+            None => self.begin(key, side, segment, observer),
+            Some(&slot) => match self.flow_mut(slot).map(|(flow, limits)| flow.claim(side, segment, limits)) {
+                Some(Claim::Own) => Some(slot),
+                Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
+                Some(Claim::Stray) | None => None,
+            },
+        };
+        if let Some(slot) = slot {
+            self.feed(slot, side, segment, observer);
+        }
+        self.expire(observer);
+    }
+
+    /// Ends every connection that is left: the recording is over.
+    pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
+        self.expire(observer);
+        // In the order of their last segments, so that the result does not depend on the order of a hash map.
+        while let Some(slot) = self.lingering.front().or(self.open.front()) {
+            self.end(slot, FlowEnd::EndOfCapture, observer);
+        }
+    }
+
+    /// A connection that has not been seen before. A RST alone, or a bare FIN, is the tail of an old one.
+    fn begin<O: FlowObserver<State = S>>(
+        &mut self,
+        key: FlowKey,
+        side: Side,
+        segment: &Segment<'_>,
+        observer: &mut O,
+    ) -> Option<u32> {
+        let says_nothing = segment.payload.is_empty() && segment.missing == 0;
+        if segment.flags.rst || (segment.flags.fin && says_nothing) {
+            return None;
+        }
+        if self.slots.len() >= self.limits.flows {
+            self.evict(observer);
+        }
+        Some(self.insert(key, Flow::open(key, side, segment, observer)))
+    }
+
+    /// The 4-tuple is used by a new connection: the old one ends, and the segment goes to the new one.
+    fn succeed<O: FlowObserver<State = S>>(
+        &mut self,
+        old: u32,
+        key: FlowKey,
+        side: Side,
+        segment: &Segment<'_>,
+        earlier_syn: Option<(std::net::SocketAddr, capture::SeqNumber, Timestamp)>,
+        observer: &mut O,
+    ) -> Option<u32> {
+        let idle = self
+            .flow_mut(old)
+            .is_some_and(|(flow, limits)| segment.timestamp.since(flow.last_seen()) > flow.patience(limits));
+        self.end(old, if idle { FlowEnd::Idle } else { FlowEnd::Replaced }, observer);
+        let Some((_, isn, timestamp)) = earlier_syn else {
+            return self.begin(key, side, segment, observer);
+        };
+        let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
+        Some(self.insert(key, flow))
+    }
+
+    fn insert(&mut self, key: FlowKey, flow: Flow<S>) -> u32 {
+        self.connections += 1;
+        let fresh = Slot { flow: Some(flow), links: Links::default(), lingers: false };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                if let Some(place) = self.flows.get_mut(slot as usize) {
+                    *place = fresh;
+                }
+                slot
+            }
+            None => {
+                // The limit on flows is far below 2^32; a table configured beyond that shares its last slot.
+                let slot = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+                self.flows.push(fresh);
+                slot
+            }
+        };
+        self.slots.insert(key, slot);
+        self.open.push_back(slot, &mut self.flows);
+        slot
+    }
+
+    fn feed<O: FlowObserver<State = S>>(&mut self, slot: u32, side: Side, segment: &Segment<'_>, observer: &mut O) {
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        let Some(flow) = place.flow.as_mut() else { return };
+        let (held_before, _) = flow.held_cost();
+        flow.segment(side, segment, &self.limits, observer);
+        let (mut held_after, largest) = flow.held_cost();
+        if held_after > 0 {
+            if largest > self.limits.held_octets_per_direction {
+                self.counts.held_per_direction += 1;
+                flow.shrink(self.limits.held_octets_per_direction, observer);
+            }
+            if (self.held - held_before) + flow.held_cost().0 > self.limits.held_octets_per_table {
+                self.counts.held_per_table += 1;
+                flow.shrink(0, observer);
+            }
+            held_after = flow.held_cost().0;
+        }
+        self.held = self.held - held_before + held_after;
+        let was_lingering = place.lingers;
+        let lingers = flow.has_ended();
+        place.lingers = lingers;
+        if was_lingering {
+            self.lingering.remove(slot, &mut self.flows);
+        } else {
+            self.open.remove(slot, &mut self.flows);
+        }
+        if lingers {
+            self.lingering.push_back(slot, &mut self.flows);
+        } else {
+            self.open.push_back(slot, &mut self.flows);
+        }
+    }
+
+    /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
+    /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
+    fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
+        for chain in [true, false] {
+            while let Some(slot) = if chain { self.lingering.front() } else { self.open.front() } {
+                let now = self.now;
+                let silent = self
+                    .flow_mut(slot)
+                    .is_some_and(|(flow, limits)| now.since(flow.last_seen()) > flow.patience(limits));
+                if !silent {
+                    break;
+                }
+                self.end(slot, FlowEnd::Idle, observer);
+            }
+        }
+    }
+
+    /// Makes room for one more connection.
+    fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
+        if let Some(slot) = self.lingering.front() {
+            self.end(slot, FlowEnd::Evicted, observer);
+        } else if let Some(slot) = self.open.front() {
+            self.counts.flows_evicted += 1;
+            self.end(slot, FlowEnd::Evicted, observer);
+        }
+    }
+
+    fn end<O: FlowObserver<State = S>>(&mut self, slot: u32, reason: FlowEnd, observer: &mut O) {
+        let Some(place) = self.flows.get(slot as usize) else { return };
+        if place.lingers {
+            self.lingering.remove(slot, &mut self.flows);
+        } else {
+            self.open.remove(slot, &mut self.flows);
+        }
+        let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(|place| place.flow.take()) else { return };
+        self.slots.remove(&flow.info().key);
+        self.free.push(slot);
+        self.held -= flow.held_cost().0;
+        flow.finish(observer);
+        let end = flow.end_or(reason);
+        observer.close(flow, end);
+    }
+
+    fn flow_mut(&mut self, slot: u32) -> Option<(&mut Flow<S>, &FlowLimits)> {
+        let flow = self.flows.get_mut(slot as usize)?.flow.as_mut()?;
+        Some((flow, &self.limits))
+    }
+}
+
+impl<S> AsMut<Links> for Slot<S> {
+    fn as_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
