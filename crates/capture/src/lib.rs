@@ -4,13 +4,44 @@
 //! capture file → Packet → Segment → StreamEvent → SmtpEvent → Session, Transaction → Report
 //! └────── this crate ───────────┘ └─ reassembly ─┘ └ smtp-parser ┘ └──────── analysis ────────┘
 //! ```
+//!
+//! [`CaptureReader`] opens a file or any [`Read`](std::io::Read), recognises its format and lends [`Packet`]s from one
+//! bounded buffer. [`Decoder`] finds the TCP [`Segment`] in a packet, its payload still a slice of that buffer. Nothing
+//! is copied and nothing allocated from packet to packet.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), capture::Error> {
+//! let mut reader = capture::CaptureReader::open("mail.pcap".as_ref())?;
+//! let mut decoder = capture::Decoder::new();
+//! while let Some(packet) = reader.next_packet()? {
+//!     match decoder.decode(&packet) {
+//!         Ok(Some(segment)) => println!("{} to {}", segment.source, segment.destination),
+//!         Ok(None) => {} // no TCP
+//!         Err(e) => println!("{}", e.name()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What ends a file is an [`Error`], which comes after all the packets before it; what spoils a packet is a
+//! [`DecodeError`], which concerns that packet only.
 
+mod buffer;
+mod decode;
+mod error;
 mod packet;
+mod pcap;
+mod pcapng;
+mod reader;
 mod segment;
 mod seq;
 mod timestamp;
 
+pub use decode::{DecodeError, Decoder};
+pub use error::{Error, Fault, Part};
 pub use packet::{LinkType, Packet};
+pub use reader::{BUFFER_OCTETS, CaptureReader, Format, ReaderLimits};
 pub use segment::{Flags, Segment};
 pub use seq::SeqNumber;
 pub use timestamp::Timestamp;

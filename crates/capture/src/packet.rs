@@ -13,7 +13,7 @@ pub struct Packet<'a> {
     pub interface_id: u32,
     /// How the first octets of `data` are to be read.
     pub link_type: LinkType,
-    /// Octets the packet had on the wire; more than `data` holds where the capture cut it short.
+    /// Octets the packet had on the wire; more than `data` holds where the capture cut it short, never less.
     pub original_len: u32,
     /// When it was captured. A pcapng Simple Packet Block has no time: it takes that of the record before it.
     pub timestamp: Timestamp,

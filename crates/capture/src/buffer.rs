@@ -1,0 +1,181 @@
+//! The one buffer between an input and the packets that are lent from it.
+//!
+//! ```text
+//!            consumed          window()               room for the next read
+//!      ┌──────────────────┬──────────────────────┬──────────────────────────┐
+//!      │ ░░░░░░░░░░░░░░░░ │ record record reco   │                          │
+//!      └──────────────────┴──────────────────────┴──────────────────────────┘
+//!      ^                  ^                      ^                          ^
+//!      0                start                   end                    capacity
+//!      position − start   position               position + window().len()
+//! ```
+//!
+//! A record is never copied, except that the part of one that was read already moves to the front when the buffer is
+//! refilled: at most one record per refill. The capacity never changes while reading.
+
+use std::io::{self, Read};
+
+/// A window on an input, moved forward by [`consume`](Buffer::consume) and lengthened by [`fill`](Buffer::fill).
+///
+/// Invariant: `start <= end <= octets.len()`.
+pub(crate) struct Buffer {
+    source: Box<dyn Read + Send>,
+    octets: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// Offset of `octets[start]` in the input.
+    position: u64,
+}
+
+impl Buffer {
+    /// A buffer that can hold `capacity` octets at once.
+    pub(crate) fn new(source: Box<dyn Read + Send>, capacity: usize) -> Self {
+        Self { source, octets: vec![0; capacity].into_boxed_slice(), start: 0, end: 0, position: 0 }
+    }
+
+    /// Makes room for `capacity` octets, if there is less. For set-up only: it copies the window.
+    pub(crate) fn reserve(&mut self, capacity: usize) {
+        if capacity > self.octets.len() {
+            let mut octets = vec![0; capacity].into_boxed_slice();
+            let held = self.window();
+            if let Some(front) = octets.get_mut(..held.len()) {
+                front.copy_from_slice(held);
+            }
+            (self.start, self.end) = (0, held.len());
+            self.octets = octets;
+        }
+    }
+
+    /// What was read and not consumed.
+    #[inline]
+    pub(crate) fn window(&self) -> &[u8] {
+        self.octets.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The most octets the window can have.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// Offset of the window's first octet in the input.
+    #[inline]
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Moves the window's start forward; not past its end.
+    ///
+    /// The octets stay where they are until the next [`fill`](Self::fill) or [`skip`](Self::skip):
+    /// [`behind`](Self::behind) lends them.
+    #[inline]
+    pub(crate) fn consume(&mut self, octets: usize) {
+        let octets = octets.min(self.end - self.start);
+        self.start += octets;
+        self.position += octets as u64;
+    }
+
+    /// The `len` octets that begin `back` octets before the window: part of what [`consume`](Self::consume) passed.
+    #[inline]
+    pub(crate) fn behind(&self, back: usize, len: usize) -> &[u8] {
+        let from = self.start.saturating_sub(back);
+        self.octets.get(from..from.saturating_add(len)).unwrap_or_default()
+    }
+
+    /// Reads until the window holds `wanted` octets, and what more comes with them. `false` where the input ends before,
+    /// or the capacity is less.
+    pub(crate) fn fill(&mut self, wanted: usize) -> io::Result<bool> {
+        if self.window().len() >= wanted {
+            return Ok(true);
+        }
+        if self.start > 0 {
+            self.octets.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        while self.end < wanted {
+            match self.read()? {
+                0 => return Ok(false),
+                octets => self.end += octets,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Passes over `octets`, holding none of them. Returns how many there were: fewer at the input's end.
+    pub(crate) fn skip(&mut self, octets: u64) -> io::Result<u64> {
+        let mut passed = 0;
+        loop {
+            let there = self.window().len();
+            let step = usize::try_from(octets - passed).unwrap_or(usize::MAX).min(there);
+            self.consume(step);
+            passed += step as u64;
+            if passed == octets || !self.fill(1)? {
+                return Ok(passed);
+            }
+        }
+    }
+
+    /// One read into the room behind the window. Zero at the input's end, and where there is no room.
+    fn read(&mut self) -> io::Result<usize> {
+        let Some(room) = self.octets.get_mut(self.end..) else { return Ok(0) };
+        let most = room.len();
+        loop {
+            match self.source.read(room) {
+                Ok(octets) => return Ok(octets.min(most)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one octet a read, after an interruption each.
+    struct Trickle(Vec<u8>, bool);
+
+    impl Read for Trickle {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            if self.0.is_empty() || buf.is_empty() {
+                return Ok(0);
+            }
+            buf[0] = self.0.remove(0);
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn the_window_moves_over_the_input() {
+        let mut buffer = Buffer::new(Box::new(Trickle((0..10).collect(), false)), 4);
+        assert!(buffer.fill(3).unwrap());
+        assert_eq!(buffer.window(), [0, 1, 2]);
+        buffer.consume(2);
+        assert_eq!((buffer.position(), buffer.window()), (2, &[2][..]));
+        assert_eq!(buffer.behind(2, 2), [0, 1]);
+        assert!(buffer.fill(4).unwrap());
+        assert_eq!(buffer.window(), [2, 3, 4, 5]);
+        assert!(!buffer.fill(5).unwrap(), "more than the capacity");
+        assert_eq!(buffer.skip(7).unwrap(), 7);
+        assert!(!buffer.fill(2).unwrap(), "more than the input");
+        assert_eq!((buffer.position(), buffer.window()), (9, &[9][..]));
+        assert_eq!(buffer.skip(u64::MAX).unwrap(), 1);
+        assert_eq!((buffer.position(), buffer.window()), (10, &[][..]));
+    }
+
+    #[test]
+    fn more_room_keeps_the_window() {
+        let mut buffer = Buffer::new(Box::new(&[1, 2, 3, 4, 5][..]), 4);
+        assert!(buffer.fill(4).unwrap());
+        buffer.consume(1);
+        buffer.reserve(8);
+        assert_eq!((buffer.position(), buffer.window()), (1, &[2, 3, 4][..]));
+        assert!(buffer.fill(4).unwrap());
+        assert_eq!(buffer.window(), [2, 3, 4, 5]);
+    }
+}

@@ -1,0 +1,263 @@
+//! From a packet to the TCP segment in it: link layer, IP, TCP.
+//!
+//! One file a layer. Each takes the octets of the layer below it with their place in the packet, and nothing looks back.
+//!
+//! **Checksums are not verified.** Where the capture was taken on one of the two hosts, its network card computes them
+//! after the packet was recorded (checksum offload), so that a wrong sum says nothing of what the peer received; and
+//! where it was taken on the wire, a packet damaged there is sent again with the same sequence numbers.
+
+mod ip;
+mod link;
+mod tcp;
+
+use crate::{LinkType, Packet, Segment};
+
+/// Finds the TCP segment of a packet.
+///
+/// It has no state yet; `&mut` is for the fragments of IP datagrams, which will be kept here until their datagram is
+/// whole.
+#[derive(Debug, Default)]
+pub struct Decoder {}
+
+impl Decoder {
+    /// A decoder that has seen no packet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The TCP segment in `packet`; `None` where there is none: ARP, UDP, ICMP (also where it quotes a TCP header).
+    ///
+    /// # Errors
+    /// Where it cannot be told what the packet is, or it holds TCP that cannot be read.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Option<Segment<'a>>, DecodeError> {
+        let Some(datagram) = link::datagram(packet)? else { return Ok(None) };
+        let Some(transport) = ip::transport(datagram, packet)? else { return Ok(None) };
+        tcp::segment(&transport, packet).map(Some)
+    }
+}
+
+/// Why a packet's TCP segment, if it has one, could not be read. The analysis counts these by [`name`](Self::name).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The link layer is one this crate does not know.
+    #[error("link type {} is not supported", .0.0)]
+    UnsupportedLinkType(LinkType),
+    /// The capture cut the packet (snap length) inside a link, IP or TCP header.
+    #[error("the packet ends inside a header")]
+    TruncatedHeader,
+    /// An IP header contradicts itself: another version than announced, a length shorter than the header, an extension
+    /// header out of place.
+    #[error("the IP header is malformed")]
+    MalformedIp,
+    /// A TCP header contradicts itself, or does not fit the datagram.
+    #[error("the TCP header is malformed")]
+    MalformedTcp,
+    /// A fragment of an IP datagram that carries TCP.
+    #[error("the packet is a fragment of an IP datagram")]
+    Fragment,
+}
+
+impl DecodeError {
+    /// A name that does not change, for counting and for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnsupportedLinkType(_) => "unsupported_link_type",
+            Self::TruncatedHeader => "truncated_header",
+            Self::MalformedIp => "malformed_ip",
+            Self::MalformedTcp => "malformed_tcp",
+            Self::Fragment => "fragment",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use etherparse::{SlicedPacket, TransportSlice};
+    use kit::{Conversation, TcpPacket};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Flags, SeqNumber, Timestamp};
+
+    /// A packet captured whole, 1 000 octets into its file.
+    pub(super) fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
+        Packet {
+            data,
+            data_at: 1_000,
+            interface_id: 0,
+            link_type,
+            original_len: data.len().try_into().unwrap(),
+            timestamp: Timestamp::from_nanos(7),
+        }
+    }
+
+    /// An IPv4 or IPv6 datagram with eight octets of payload.
+    pub(super) fn datagram(version: u8) -> Vec<u8> {
+        segment(version).ip()
+    }
+
+    fn segment(version: u8) -> TcpPacket<'static> {
+        let (source, destination) = if version == 4 {
+            ("192.0.2.1:40000", "192.0.2.2:25")
+        } else {
+            ("[2001:db8::1]:40000", "[2001:db8::2]:25")
+        };
+        TcpPacket { seq: 9, ack: Some(u32::MAX), payload: b"MAIL ok\n", ..TcpPacket::new(source, destination) }
+    }
+
+    pub(super) fn decode(packet: &Packet<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
+        let segment = Decoder::new().decode(packet)?.map(|segment| {
+            let at = usize::try_from(segment.payload_at.unwrap() - packet.data_at).unwrap();
+            assert_eq!(packet.data[at..at + segment.payload.len()], *segment.payload, "payload_at is where payload is");
+            segment.payload.to_vec()
+        });
+        Ok(segment)
+    }
+
+    #[test]
+    fn every_field_of_a_segment() {
+        for version in [4, 6] {
+            let data = TcpPacket { fin: true, psh: true, options: &[1, 1, 1, 0], ..segment(version) }.ethernet();
+            let headers = 14 + if version == 4 { 20 } else { 40 } + 24;
+            let mut decoder = Decoder::new();
+            let found = decoder.decode(&packet(LinkType::ETHERNET, &data)).unwrap().unwrap();
+            let (source, destination) = (segment(version).source, segment(version).destination);
+            let expected = Segment {
+                source,
+                destination,
+                seq: SeqNumber::new(9),
+                ack: Some(SeqNumber::new(u32::MAX)),
+                flags: Flags { syn: false, fin: true, rst: false },
+                payload: b"MAIL ok\n",
+                payload_at: Some(1_000 + headers),
+                missing: 0,
+                timestamp: Timestamp::from_nanos(7),
+            };
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn an_acknowledgment_number_without_its_bit_is_none() {
+        let data = TcpPacket { syn: true, rst: true, ack: None, ..segment(4) }.ethernet();
+        let mut decoder = Decoder::new();
+        let found = decoder.decode(&packet(LinkType::ETHERNET, &data)).unwrap().unwrap();
+        assert_eq!((found.ack, found.flags), (None, Flags { syn: true, fin: false, rst: true }));
+    }
+
+    /// The capture may cut a packet anywhere: what is there, and what is missing, is always the whole.
+    #[test]
+    fn a_snap_length_cuts_the_payload_or_is_a_truncated_header() {
+        for version in [4, 6] {
+            let data = segment(version).ethernet();
+            for cut in 0..data.len() {
+                let packet =
+                    Packet { original_len: data.len().try_into().unwrap(), ..packet(LinkType::ETHERNET, &data[..cut]) };
+                let headers = data.len() - 8;
+                match Decoder::new().decode(&packet) {
+                    Err(error) => assert!(cut < headers && error == DecodeError::TruncatedHeader, "{cut}: {error}"),
+                    Ok(segment) => {
+                        let segment = segment.unwrap();
+                        assert_eq!(segment.payload, &b"MAIL ok\n"[..cut - headers]);
+                        assert_eq!(segment.missing as usize, data.len() - cut);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_tcp_is_nothing() {
+        let ports = [0x9c, 0x40, 0, 25];
+        let udp = [&ports[..], &[0, 12, 0, 0], b"data"].concat();
+        // Destination unreachable, quoting the datagram that was not delivered.
+        let icmp = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &datagram(4)].concat();
+        for (protocol, carried) in [(17, &udp), (1, &icmp), (47, &vec![]), (59, &vec![])] {
+            let mut data = etherparse::Ipv4Header::new(
+                carried.len().try_into().unwrap(),
+                64,
+                protocol.into(),
+                [192, 0, 2, 1],
+                [192, 0, 2, 2],
+            )
+            .unwrap()
+            .to_bytes()
+            .to_vec();
+            data.extend(carried);
+            assert_eq!(decode(&packet(LinkType::RAW, &data)), Ok(None), "{protocol}");
+        }
+        let arp = [&[0xff; 6][..], &[2; 6], &[8, 6], &[0; 28]].concat();
+        assert_eq!(decode(&packet(LinkType::ETHERNET, &arp)), Ok(None));
+    }
+
+    #[test]
+    fn names_do_not_change() {
+        for (error, name) in [
+            (DecodeError::UnsupportedLinkType(LinkType(147)), "unsupported_link_type"),
+            (DecodeError::TruncatedHeader, "truncated_header"),
+            (DecodeError::MalformedIp, "malformed_ip"),
+            (DecodeError::MalformedTcp, "malformed_tcp"),
+            (DecodeError::Fragment, "fragment"),
+        ] {
+            assert_eq!(error.name(), name);
+        }
+        assert_eq!(decode(&packet(LinkType(147), &[1])), Err(DecodeError::UnsupportedLinkType(LinkType(147))));
+    }
+
+    #[test]
+    fn a_conversation_is_the_octets_that_were_said() {
+        let packets = Conversation::new("192.0.2.1:40000", "192.0.2.2:25")
+            .mss(5)
+            .handshake()
+            .server(b"220 hello\r\n")
+            .client(b"QUIT\r\n")
+            .close()
+            .packets();
+        let server: SocketAddr = "192.0.2.2:25".parse().unwrap();
+        let mut decoder = Decoder::new();
+        let (mut said, mut answered) = (Vec::new(), Vec::new());
+        for packet in &packets {
+            let packet = self::packet(LinkType::ETHERNET, &packet.data);
+            let segment = decoder.decode(&packet).unwrap().unwrap();
+            if segment.source == server { &mut answered } else { &mut said }.extend_from_slice(segment.payload);
+        }
+        assert_eq!((&said[..], &answered[..]), (&b"QUIT\r\n"[..], &b"220 hello\r\n"[..]));
+    }
+
+    fn any_link_type() -> impl Strategy<Value = LinkType> {
+        prop::sample::select(vec![0, 1, 12, 14, 101, 108, 113, 228, 229, 276]).prop_map(LinkType)
+    }
+
+    proptest! {
+        #[test]
+        fn random_octets_never_panic(
+            link_type in any_link_type(),
+            data in prop::collection::vec(any::<u8>(), 0..200),
+            original_len in any::<u32>(),
+        ) {
+            let _ = decode(&Packet { original_len, ..packet(link_type, &data) });
+        }
+
+        /// Where etherparse's strict slicing finds TCP, so does the decoder, and the same; damage panics neither.
+        #[test]
+        fn a_damaged_packet_is_what_etherparse_says(
+            version in prop::sample::select(vec![4, 6]),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let mut data = segment(version).ethernet();
+            for (at, octet) in damage {
+                let at = at.index(data.len());
+                data[at] = octet;
+            }
+            let found = decode(&packet(LinkType::ETHERNET, &data));
+            let strict = SlicedPacket::from_ethernet(&data).ok().and_then(|sliced| sliced.transport);
+            if let Some(TransportSlice::Tcp(tcp)) = strict {
+                prop_assert_eq!(found, Ok(Some(tcp.payload().to_vec())));
+            }
+        }
+    }
+}
