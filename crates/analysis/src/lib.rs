@@ -1,1 +1,40 @@
-//! x
+//! Follows SMTP dialogues in packet captures and reports what became of every mail.
+//!
+//! ```text
+//! capture file → Packet → Segment → StreamEvent → SmtpEvent → Session, Transaction → Report
+//! └────────── capture ─────────┘ └─ reassembly ─┘ └ smtp-parser ┘ └───── this crate ──────┘
+//! ```
+//!
+//! [`run::analyse`] reads captures and gives a [`report::Report`]; [`features`], [`context`], [`insights`] and
+//! [`summary`] print it. On the way there:
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`plan`] | which files, in which order |
+//! | `pipeline` | the loop over one file |
+//! | `connection`, `recognition` | is this mail, and who is the client |
+//! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
+//! | `transaction` | what became of every mail and every recipient |
+//! | [`message`] | header fields |
+//! | [`model`], [`anomaly`] | the records all this ends in |
+//! | [`cli`] | the program's command line |
+
+pub mod anomaly;
+pub mod cli;
+mod community_id;
+mod connection;
+pub mod context;
+pub mod features;
+pub mod insights;
+pub mod message;
+pub mod model;
+pub mod output;
+mod pipeline;
+pub mod plan;
+mod queue_id;
+mod recognition;
+pub mod report;
+pub mod run;
+pub mod session;
+pub mod summary;
+mod transaction;

@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program `smtpscope`: see [`analysis::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    analysis::cli::main()
+}

@@ -75,6 +75,11 @@ impl<S> Flow<S> {
         &self.state
     }
 
+    /// What its observer keeps.
+    pub fn state_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
     /// What its observer keeps, for good.
     pub fn into_state(self) -> S {
         self.state

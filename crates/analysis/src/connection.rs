@@ -1,0 +1,181 @@
+//! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
+
+use reassembly::{Direction, Flow, FlowEnd, FlowInfo, FlowObserver, FlowStart, Interest, StreamEvent};
+
+use crate::anomaly::Role;
+use crate::model::Session;
+use crate::output::time::Time;
+use crate::recognition::{Evidence, Speaker, Verdict};
+use crate::session::{Options, Stamp, Tracker};
+
+/// What is kept for a connection.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// Nobody has said enough yet.
+    Undecided(Box<Opening>),
+    /// Mail; the direction is the client's.
+    Mail(Box<Tracker>, Direction),
+    /// Something else.
+    Other,
+}
+
+/// The first octets of a connection, to be read again when it turns out to be mail.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    from_originator: Vec<u8>,
+    from_responder: Vec<u8>,
+    turns: Vec<Turn>,
+}
+
+/// One event of an opening. The octets themselves lie in the vector of their direction.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Octets { direction: Direction, len: usize, at: Stamp },
+    Gap { direction: Direction, octets: u64, at: Stamp },
+}
+
+/// Octets of one direction that are kept while a connection is undecided.
+const OPENING_OCTETS: usize = 8192;
+
+/// Follows connections and hands over the sessions among them as they end.
+pub(crate) struct Observer<F> {
+    options: Options,
+    /// Called with every session, in the order in which they end.
+    on_session: F,
+}
+
+impl<F: FnMut(Session)> Observer<F> {
+    pub(crate) fn new(options: Options, on_session: F) -> Self {
+        Self { options, on_session }
+    }
+}
+
+impl<F: FnMut(Session)> FlowObserver for Observer<F> {
+    type State = Connection;
+
+    fn open(&mut self, _: &FlowInfo) -> Connection {
+        Connection::Undecided(Box::default())
+    }
+
+    fn event(&mut self, flow: &FlowInfo, state: &mut Connection, event: StreamEvent<'_>) -> Interest {
+        match state {
+            Connection::Mail(tracker, client) => tell(tracker, *client, event),
+            Connection::Undecided(opening) => {
+                if opening.take(event) {
+                    let verdict = opening.judge(flow, false);
+                    self.decide(flow, state, verdict);
+                }
+            }
+            Connection::Other => {}
+        }
+        if matches!(state, Connection::Other) { Interest::Ignore } else { Interest::Follow }
+    }
+
+    fn close(&mut self, mut flow: Flow<Connection>, end: FlowEnd) {
+        let info = *flow.info();
+        if let Connection::Undecided(opening) = flow.state() {
+            let verdict = opening.judge(&info, true);
+            self.decide(&info, flow.state_mut(), verdict);
+        }
+        let state = std::mem::replace(flow.state_mut(), Connection::Other);
+        if let Connection::Mail(tracker, client) = state {
+            (self.on_session)(tracker.finish(&flow, client, end));
+        }
+    }
+}
+
+impl<F> Observer<F> {
+    /// Turns an undecided connection into what the verdict says.
+    fn decide(&self, flow: &FlowInfo, state: &mut Connection, verdict: Verdict) {
+        let (mut tracker, speaker) = match verdict {
+            Verdict::Undecided => return,
+            Verdict::Other => return *state = Connection::Other,
+            Verdict::Smtp(client) => (Tracker::new(self.options, flow.start == FlowStart::Handshake), client),
+            Verdict::ImplicitTls(client) => (Tracker::implicit_tls(self.options), client),
+        };
+        let client = match speaker {
+            Speaker::Originator => Direction::FromOriginator,
+            Speaker::Responder => Direction::FromResponder,
+        };
+        if let Connection::Undecided(opening) = state {
+            opening.replay(&mut tracker, client);
+        }
+        *state = Connection::Mail(Box::new(tracker), client);
+    }
+}
+
+impl Opening {
+    /// Keeps an event; whether there is something new to judge.
+    fn take(&mut self, event: StreamEvent<'_>) -> bool {
+        match event {
+            StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
+                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged };
+                self.turns.push(Turn::Octets { direction, len: bytes.len(), at });
+                // Copied: whether these octets are mail is not known yet.
+                match direction {
+                    Direction::FromOriginator => self.from_originator.extend_from_slice(bytes),
+                    Direction::FromResponder => self.from_responder.extend_from_slice(bytes),
+                }
+                true
+            }
+            StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
+                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+                self.turns.push(Turn::Gap { direction, octets: len, at });
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn judge(&self, flow: &FlowInfo, at_the_end: bool) -> Verdict {
+        let full = self.from_originator.len() > OPENING_OCTETS || self.from_responder.len() > OPENING_OCTETS;
+        Evidence {
+            from_originator: &self.from_originator,
+            from_responder: &self.from_responder,
+            originator_port: flow.originator.port(),
+            responder_port: flow.responder.port(),
+            is_final: at_the_end || full,
+        }
+        .judge()
+    }
+
+    fn replay(&self, tracker: &mut Tracker, client: Direction) {
+        let (mut from_originator, mut from_responder) =
+            (self.from_originator.as_slice(), self.from_responder.as_slice());
+        for turn in &self.turns {
+            match *turn {
+                Turn::Octets { direction, len, at } => {
+                    let source = match direction {
+                        Direction::FromOriginator => &mut from_originator,
+                        Direction::FromResponder => &mut from_responder,
+                    };
+                    let (bytes, rest) = source.split_at_checked(len).unwrap_or((source, &[]));
+                    *source = rest;
+                    tracker.octets(role(direction, client), bytes, at);
+                }
+                Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
+            }
+        }
+    }
+}
+
+fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
+    match event {
+        StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
+            tracker.octets(role(direction, client), bytes, Stamp { offset, timestamp: Time(timestamp), acknowledged });
+        }
+        StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
+            let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+            tracker.gap(role(direction, client), len, at);
+        }
+        StreamEvent::Overlap { direction, offset, len, conflicting: true, timestamp } => {
+            let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+            tracker.conflict(role(direction, client), len, at);
+        }
+        StreamEvent::Overlap { .. } | StreamEvent::HalfClosed { .. } => {}
+    }
+}
+
+fn role(direction: Direction, client: Direction) -> Role {
+    if direction == client { Role::Client } else { Role::Server }
+}

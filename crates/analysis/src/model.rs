@@ -1,0 +1,331 @@
+//! What is known of a mail session when it has ended, in the shape users see it: `Session` and what hangs on it.
+//!
+//! Text from the wire is kept as `String`; octets that are not UTF-8 have become U+FFFD. Absent is `None`, never a
+//! made-up value.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Serialize;
+
+use crate::anomaly::Anomaly;
+use crate::message::Message;
+use crate::output::time::Time;
+use crate::session::auth::AuthAttempt;
+
+/// One TCP connection on which SMTP was recognised.
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    /// The side that speaks commands.
+    pub client_ip: IpAddr,
+    /// Its port.
+    pub client_port: u16,
+    /// The side that answers.
+    pub server_ip: IpAddr,
+    /// Its port.
+    pub server_port: u16,
+    /// Community ID v1 with seed 0, which other tools print for the same connection.
+    pub community_id: String,
+    /// First packet of the connection.
+    pub first_seen: Time,
+    /// Last packet of the connection.
+    pub last_seen: Time,
+    /// Whose payload the capture holds.
+    pub directions: Directions,
+    /// How the connection begins in the capture.
+    pub start: Start,
+    /// How it ends in the capture.
+    pub end: End,
+    /// What the server said before it was asked anything.
+    pub greeting: Option<Greeting>,
+    /// Argument of the last HELO, EHLO or LHLO the server did not refuse; of the last one sent where each was refused.
+    pub helo: Option<String>,
+    /// Its verb.
+    pub helo_verb: Option<String>,
+    /// What the last accepted EHLO or LHLO was offered.
+    pub extensions: Vec<ExtensionOffer>,
+    /// Every command line, in order.
+    pub commands: Vec<Command>,
+    /// Every reply, in order.
+    pub responses: Vec<Response>,
+    /// Every AUTH exchange, in order.
+    pub auth: Vec<AuthAttempt>,
+    /// How many there were.
+    pub auth_attempts: usize,
+    /// Whether one succeeded.
+    pub authenticated: bool,
+    /// How far STARTTLS came.
+    pub starttls: Option<StartTls>,
+    /// Whether a TLS handshake was seen.
+    pub uses_tls: bool,
+    /// What it shows.
+    pub tls: Option<Tls>,
+    /// Transactions of this session.
+    pub transaction_count: usize,
+    /// What was out of the ordinary.
+    pub anomalies: Vec<Anomaly>,
+    /// What became of the payload octets.
+    pub octets: Octets,
+    /// The transactions, in order; printed beside the sessions, not inside them.
+    #[serde(skip)]
+    pub transactions: Vec<Transaction>,
+}
+
+impl Session {
+    /// `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets. Not unique: see
+    /// [`crate::report::Report`].
+    pub fn four_tuple(&self) -> String {
+        let client = SocketAddr::new(self.client_ip, self.client_port);
+        let server = SocketAddr::new(self.server_ip, self.server_port);
+        format!("{client}-{server}")
+    }
+}
+
+/// Whose payload the capture holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Directions {
+    /// Of both sides.
+    Both,
+    /// Only the client's.
+    Client,
+    /// Only the server's.
+    Server,
+}
+
+/// How a connection begins in the capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// With its handshake.
+    Handshake,
+    /// Some time after it.
+    Midstream,
+}
+
+/// How a connection ends in the capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// By the FIN of each side.
+    Closed,
+    /// By a RST.
+    Reset,
+    /// A new connection with the same 4-tuple began.
+    Replaced,
+    /// It was silent for ten minutes.
+    Idle,
+    /// It was dropped because too many connections were open.
+    Evicted,
+    /// It was still open when the capture ended.
+    EndOfCapture,
+}
+
+/// The reply a connection opens with (RFC 5321 §3.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct Greeting {
+    /// 220, 554 or 421 as a rule.
+    pub code: String,
+    /// The text behind it.
+    pub parameter: String,
+    /// When it was complete.
+    pub timestamp: Time,
+}
+
+/// An EHLO keyword (RFC 5321 §4.1.1.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct ExtensionOffer {
+    /// In upper case.
+    pub keyword: String,
+    /// As sent.
+    pub parameters: Vec<String>,
+}
+
+/// A command line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Command {
+    /// The verb in upper case; an unknown verb as it was typed.
+    pub command: String,
+    /// What follows the verb; `None` where nothing does. The secret of an AUTH command is redacted.
+    pub parameter: Option<String>,
+    /// When the line was complete.
+    pub timestamp: Time,
+}
+
+/// A reply; one of several lines is one reply.
+#[derive(Debug, Clone, Serialize)]
+pub struct Response {
+    /// Three digits.
+    pub code: String,
+    /// The enhanced status code (RFC 2034), such as `5.1.1`.
+    pub enhanced_code: Option<String>,
+    /// The text behind the code, an enhanced status code included; lines joined by LF.
+    pub parameter: String,
+    /// When it was complete.
+    pub timestamp: Time,
+    /// Index of the command it answers; `None` for the greeting and for replies nobody asked for.
+    pub command: Option<usize>,
+}
+
+impl Response {
+    /// 2 for success, 3 for "go on", 4 and 5 for failure, transient and permanent (RFC 5321 §4.2.1).
+    pub fn class(&self) -> u8 {
+        self.code.bytes().next().map_or(0, |digit| digit.wrapping_sub(b'0'))
+    }
+}
+
+/// The furthest step STARTTLS (RFC 3207) reached, in ascending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartTls {
+    /// In the reply to an EHLO.
+    Offered,
+    /// The client asked for it.
+    Requested,
+    /// The server refused.
+    Rejected,
+    /// The server agreed.
+    Accepted,
+}
+
+/// What a TLS handshake shows to an observer.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Tls {
+    /// `starttls` or `implicit`.
+    pub mode: &'static str,
+    /// Version the server chose.
+    pub version: Option<String>,
+    /// Cipher suite the server chose.
+    pub cipher: Option<String>,
+    /// Server Name Indication.
+    pub server_name: Option<String>,
+    /// Protocol chosen by ALPN.
+    pub alpn: Option<String>,
+    /// JA3 of the client.
+    pub ja3: Option<String>,
+    /// JA3S of the server.
+    pub ja3s: Option<String>,
+    /// JA4 of the client.
+    pub ja4: Option<String>,
+    /// Certificates of the server, its own first.
+    pub certificates: Vec<serde_json::Value>,
+}
+
+/// Payload octets by direction.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Octets {
+    /// Sent by the client.
+    pub client: DirectionOctets,
+    /// Sent by the server.
+    pub server: DirectionOctets,
+}
+
+/// What became of the payload octets of one direction.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct DirectionOctets {
+    /// In captured segments, each copy counted.
+    pub payload: u64,
+    /// Copies of octets that were there already.
+    pub retransmitted: u64,
+    /// Sent, and not in the capture.
+    pub missing: u64,
+    /// Copies that differ from what was captured first.
+    pub conflicting: u64,
+}
+
+/// One mail transaction (RFC 5321 §3.3).
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// When MAIL was sent (DATA or BDAT, where a server took a message without MAIL).
+    pub timestamp: Time,
+    /// The reverse-path without brackets, source route and parameters; empty for the null sender; `None` where no MAIL
+    /// was taken or it had no path.
+    pub mail_from: Option<String>,
+    /// The parameters of MAIL, keywords in upper case.
+    pub mail_parameters: Vec<(String, Option<String>)>,
+    /// In the order of their RCPT commands.
+    pub recipients: Vec<Recipient>,
+    /// RCPT commands beyond the limit of recipients that are kept.
+    pub further_recipients: u64,
+    /// Whether the server let the message begin.
+    pub has_data: bool,
+    /// The command that was used for the message, also when it was refused.
+    pub via: Option<Via>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The reply that decided.
+    pub final_response: Option<Response>,
+    /// The server's name for the mail, where the form of the final reply is known.
+    pub queue_id: Option<String>,
+    /// What was sent as the message.
+    pub message: Option<Message>,
+    /// Its commands: from MAIL on, in [`Session::commands`].
+    pub commands: std::ops::Range<usize>,
+}
+
+/// The command that carries a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Via {
+    /// RFC 5321 §4.1.1.4.
+    Data,
+    /// RFC 3030 §2.
+    Bdat,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// 2xx to the end of the message.
+    Accepted,
+    /// Refused at MAIL, by every RCPT, at DATA or BDAT, or at the end; 4xx and 5xx alike.
+    Rejected,
+    /// Ended before that, and the capture shows how.
+    Aborted,
+    /// The capture does not show it.
+    Incomplete,
+}
+
+/// A recipient and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recipient {
+    /// The forward-path without brackets, source route and parameters.
+    pub address: String,
+    /// What the server said.
+    pub outcome: RecipientOutcome,
+    /// The reply's code.
+    pub code: Option<String>,
+    /// The reply's enhanced status code.
+    pub enhanced_code: Option<String>,
+    /// The reply's text.
+    pub parameter: Option<String>,
+    /// The parameters of RCPT, keywords in upper case.
+    #[serde(serialize_with = "crate::output::pairs_as_map")]
+    pub parameters: Vec<(String, Option<String>)>,
+}
+
+/// What the server said to a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipientOutcome {
+    /// 2xx.
+    Accepted,
+    /// 5xx.
+    Rejected,
+    /// 4xx.
+    Deferred,
+    /// The capture shows no reply.
+    Unknown,
+}
+
+impl RecipientOutcome {
+    /// What a reply of this class means.
+    pub fn from_class(class: u8) -> Self {
+        match class {
+            2 => Self::Accepted,
+            4 => Self::Deferred,
+            5 => Self::Rejected,
+            _ => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which captures to read, and in which order: by the time of their first packet, as one recording.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use capture::{CaptureReader, Timestamp};
+use rayon::prelude::*;
+
+/// An input that can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// Its path; `-` for standard input.
+    pub path: PathBuf,
+    /// Its first packet; `None` where it has none, or can be read only once.
+    first_packet: Option<Timestamp>,
+}
+
+/// An input that cannot be read at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its path as given.
+    pub path: PathBuf,
+    /// What is wrong and what to do, without a full stop.
+    pub message: String,
+}
+
+/// What the arguments come down to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are to be read.
+    pub inputs: Vec<Input>,
+    /// Named or found, but not readable; in the order of their names.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// The path that means standard input.
+pub const STANDARD_INPUT: &str = "-";
+
+impl Plan {
+    /// Expands directories, looks at the first packet of each file and sorts. Files of a directory that are no captures
+    /// are passed over in silence; a directory without any capture is an error of its own.
+    pub fn new(arguments: &[PathBuf]) -> Self {
+        let mut plan = Self::default();
+        let mut named: Vec<(PathBuf, bool)> = Vec::new();
+        for argument in arguments {
+            if argument.as_os_str() != STANDARD_INPUT && argument.is_dir() {
+                match captures_in(argument) {
+                    Ok(files) if files.is_empty() => plan.refuse(argument, "a directory without captures"),
+                    Ok(files) => named.extend(files.into_iter().map(|file| (file, true))),
+                    Err(e) => plan.refuse(argument, &format!("cannot list the directory: {e}")),
+                }
+            } else {
+                named.push((argument.clone(), false));
+            }
+        }
+        let looked_at: Vec<_> = named
+            .into_par_iter()
+            .map(|(path, from_directory)| {
+                let first = first_packet(&path);
+                (path, from_directory, first)
+            })
+            .collect();
+        for (path, from_directory, first) in looked_at {
+            match first {
+                Ok(first_packet) => {
+                    // A file named twice is one file.
+                    if !plan.inputs.iter().any(|input| input.path == path) {
+                        plan.inputs.push(Input { path, first_packet });
+                    }
+                }
+                Err(capture::Error::NotACapture { .. } | capture::Error::Empty { .. }) if from_directory => {}
+                Err(e) => plan.unreadable.push(Unreadable { path, message: e.to_string() }),
+            }
+        }
+        plan.inputs.sort_by(|a, b| (a.first_packet, &a.path).cmp(&(b.first_packet, &b.path)));
+        plan
+    }
+
+    fn refuse(&mut self, path: &Path, what: &str) {
+        let message = format!("{}: {what}; name a pcap or pcapng file, or a directory with some", path.display());
+        self.unreadable.push(Unreadable { path: path.to_owned(), message });
+    }
+}
+
+impl Input {
+    /// Opens it for reading.
+    ///
+    /// # Errors
+    /// Those of [`CaptureReader::open`].
+    pub fn open(&self) -> Result<CaptureReader, capture::Error> {
+        open(&self.path)
+    }
+}
+
+fn open(path: &Path) -> Result<CaptureReader, capture::Error> {
+    if path.as_os_str() == STANDARD_INPUT {
+        let standard_input: Box<dyn Read + Send> = Box::new(std::io::stdin());
+        CaptureReader::new(standard_input, path.to_owned())
+    } else {
+        CaptureReader::open(path)
+    }
+}
+
+/// The files of a directory whose first octets are those of a capture, in the order of their names. Not recursive.
+fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_file()
+            && !matches!(open(&path), Err(capture::Error::NotACapture { .. } | capture::Error::Empty { .. }))
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// When a file begins. Standard input cannot be looked at without taking from it: it comes first.
+fn first_packet(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
+    if path.as_os_str() == STANDARD_INPUT {
+        return Ok(None);
+    }
+    let mut reader = open(path)?;
+    // What is wrong behind the file's header is told when it is read.
+    Ok(reader.next_packet().ok().flatten().map(|packet| packet.timestamp))
+}

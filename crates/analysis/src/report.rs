@@ -1,0 +1,223 @@
+//! Everything that is known when all captures have been read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
+use crate::output::time::Time;
+use crate::plan::Unreadable;
+use crate::session::auth::AuthOutcome;
+
+/// The sessions in order of `first_seen`, then of their keys, and what was read to find them.
+#[derive(Debug)]
+pub struct Report {
+    /// Each with its key: the 4-tuple, with `#2`, `#3`, … for later connections of the same one.
+    pub sessions: Vec<(String, Session)>,
+    /// The totals.
+    pub summary: Summary,
+    /// How far to trust the rest.
+    pub capture: Capture,
+}
+
+impl Report {
+    /// Puts sessions in order and names them.
+    pub fn new(mut sessions: Vec<Session>, capture: Capture) -> Self {
+        sessions.sort_by_cached_key(|session| (session.first_seen, session.four_tuple()));
+        let summary = Summary::of(&sessions);
+        let mut seen: HashMap<String, u32> = HashMap::new();
+        let name = |session: Session| {
+            let four_tuple = session.four_tuple();
+            let count = seen.entry(four_tuple.clone()).and_modify(|count| *count += 1).or_insert(1);
+            let key = if *count == 1 { four_tuple } else { format!("{four_tuple}#{count}") };
+            (key, session)
+        };
+        let sessions = sessions.into_iter().map(name).collect();
+        Self { sessions, summary, capture }
+    }
+
+    /// All transactions in order of their time, then of their session's key.
+    pub fn transactions(&self) -> Vec<Mail<'_>> {
+        let mut mails: Vec<Mail<'_>> = self
+            .sessions
+            .iter()
+            .flat_map(|(key, session)| {
+                session.transactions.iter().map(move |transaction| Mail { key, session, transaction })
+            })
+            .collect();
+        mails.sort_by(|a, b| (a.transaction.timestamp, a.key).cmp(&(b.transaction.timestamp, b.key)));
+        mails
+    }
+}
+
+/// A transaction with the session it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mail<'a> {
+    /// The session's key.
+    pub key: &'a str,
+    /// The session.
+    pub session: &'a Session,
+    /// The transaction.
+    pub transaction: &'a Transaction,
+}
+
+impl Mail<'_> {
+    /// Its replies, `command` counted from the transaction's first command on.
+    pub fn responses(&self) -> Vec<Response> {
+        let range = &self.transaction.commands;
+        let rebased = |response: &Response| {
+            let command = response.command.filter(|command| range.contains(command))?;
+            Some(Response { command: Some(command - range.start), ..response.clone() })
+        };
+        self.session.responses.iter().filter_map(rebased).collect()
+    }
+}
+
+/// The totals of a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Sessions.
+    pub total_sessions: usize,
+    /// Transactions.
+    pub total_transactions: usize,
+    /// Transactions that were accepted.
+    pub completed_transactions: usize,
+    /// Command lines.
+    pub total_commands: usize,
+    /// AUTH exchanges.
+    pub auth_attempts: usize,
+    /// Replies 2xx.
+    pub success_responses: usize,
+    /// Replies 4xx and 5xx.
+    pub error_responses: usize,
+    /// Sessions in which a TLS handshake was seen.
+    pub tls_sessions: usize,
+    /// Transactions that were rejected.
+    pub rejected_transactions: usize,
+    /// Transactions that were aborted.
+    pub aborted_transactions: usize,
+    /// Transactions whose end the capture does not show.
+    pub incomplete_transactions: usize,
+    /// Replies 3xx.
+    pub intermediate_responses: usize,
+    /// RCPT commands within transactions.
+    pub recipients: u64,
+    /// Those that were accepted.
+    pub accepted_recipients: u64,
+    /// Message octets of all transactions.
+    pub message_bytes: u64,
+    /// AUTH exchanges that succeeded.
+    pub auth_successes: usize,
+    /// AUTH exchanges that failed.
+    pub auth_failures: usize,
+}
+
+impl Summary {
+    fn of(sessions: &[Session]) -> Self {
+        let mut summary = Self { total_sessions: sessions.len(), ..Self::default() };
+        for session in sessions {
+            summary.total_commands += session.commands.len();
+            summary.tls_sessions += usize::from(session.uses_tls);
+            for response in &session.responses {
+                match response.class() {
+                    2 => summary.success_responses += 1,
+                    3 => summary.intermediate_responses += 1,
+                    4 | 5 => summary.error_responses += 1,
+                    _ => {}
+                }
+            }
+            summary.auth_attempts += session.auth.len();
+            for attempt in &session.auth {
+                match attempt.outcome {
+                    AuthOutcome::Success => summary.auth_successes += 1,
+                    AuthOutcome::Failure => summary.auth_failures += 1,
+                    AuthOutcome::Aborted | AuthOutcome::Unknown => {}
+                }
+            }
+            for transaction in &session.transactions {
+                summary.add(transaction);
+            }
+        }
+        summary
+    }
+
+    fn add(&mut self, transaction: &Transaction) {
+        self.total_transactions += 1;
+        match transaction.outcome {
+            Outcome::Accepted => self.completed_transactions += 1,
+            Outcome::Rejected => self.rejected_transactions += 1,
+            Outcome::Aborted => self.aborted_transactions += 1,
+            Outcome::Incomplete => self.incomplete_transactions += 1,
+        }
+        let accepted = |recipient: &&crate::model::Recipient| recipient.outcome == RecipientOutcome::Accepted;
+        self.recipients += transaction.recipients.len() as u64 + transaction.further_recipients;
+        self.accepted_recipients += transaction.recipients.iter().filter(accepted).count() as u64;
+        self.message_bytes += transaction.message.as_ref().map_or(0, |message| message.bytes);
+    }
+}
+
+/// What was read.
+#[derive(Debug, Default, Serialize)]
+pub struct Capture {
+    /// In the order in which they were read; then those that could not be read.
+    pub files: Vec<CaptureFile>,
+    /// Packets in all files.
+    pub packets: u64,
+    /// Those that are TCP segments.
+    pub tcp_segments: u64,
+    /// TCP connections.
+    pub tcp_connections: u64,
+    /// Packets that could not be read as what they claim to be, by kind.
+    pub decode_errors: BTreeMap<&'static str, u64>,
+    /// How often each limit was reached.
+    pub limits_reached: BTreeMap<&'static str, u64>,
+}
+
+/// One input.
+#[derive(Debug, Serialize)]
+pub struct CaptureFile {
+    /// As named on the command line, or found in a directory.
+    pub path: String,
+    /// `pcap`, `nsecpcap` or `pcapng`; `None` where it is none of them.
+    pub format: Option<&'static str>,
+    /// How it is compressed.
+    pub compression: Option<&'static str>,
+    /// Whole packets read.
+    pub packets: u64,
+    /// Octets read.
+    pub octets: u64,
+    /// Earliest packet.
+    pub first_seen: Option<Time>,
+    /// Latest packet.
+    pub last_seen: Option<Time>,
+    /// Whether it ends in the middle of a record.
+    pub truncated: bool,
+    /// What is wrong with it, with the offset.
+    pub error: Option<String>,
+}
+
+impl CaptureFile {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            format: None,
+            compression: None,
+            packets: 0,
+            octets: 0,
+            first_seen: None,
+            last_seen: None,
+            truncated: false,
+            error: None,
+        }
+    }
+
+    pub(crate) fn unreadable(of: &Unreadable) -> Self {
+        Self { error: Some(of.message.clone()), ..Self::new(&of.path) }
+    }
+
+    pub(crate) fn fail(&mut self, error: &capture::Error) {
+        self.truncated = error.is_truncation();
+        self.error = Some(error.to_string());
+    }
+}

@@ -1,0 +1,39 @@
+//! A whole run: every input in order, one recording, one report.
+
+use reassembly::{FlowLimits, FlowTable};
+
+use crate::connection::Observer;
+use crate::pipeline::{self, Counts};
+use crate::plan::Plan;
+use crate::report::{Capture, CaptureFile, Report};
+use crate::session::Options;
+
+/// Reads all inputs of a plan. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
+pub fn analyse(plan: &Plan, options: Options) -> Report {
+    let mut sessions = Vec::new();
+    let mut observer = Observer::new(options, |session| sessions.push(session));
+    let mut table = FlowTable::new(FlowLimits::default());
+    let mut counts = Counts::default();
+    let mut files: Vec<CaptureFile> = Vec::new();
+    for input in &plan.inputs {
+        files.push(pipeline::read(input, &mut table, &mut observer, &mut counts));
+    }
+    table.finish(&mut observer);
+    files.extend(plan.unreadable.iter().map(CaptureFile::unreadable));
+    let limits = table.limit_counts();
+    let reached = [
+        ("record_octets", counts.oversized_records),
+        ("flows", limits.flows_evicted),
+        ("held_octets_per_direction", limits.held_per_direction),
+        ("held_octets_per_table", limits.held_per_table),
+    ];
+    let capture = Capture {
+        files,
+        packets: counts.packets,
+        tcp_segments: counts.tcp_segments,
+        tcp_connections: table.connections(),
+        decode_errors: counts.decode_errors,
+        limits_reached: reached.into_iter().filter(|&(_, count)| count > 0).collect(),
+    };
+    Report::new(sessions, capture)
+}

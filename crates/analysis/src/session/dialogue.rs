@@ -1,0 +1,504 @@
+//! The dialogue: commands wait in a queue, and each reply is paired with the first of them.
+//!
+//! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
+//! commands, because only then the server has read it.
+
+use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
+
+use super::Options;
+use super::anomalies::Anomalies;
+use super::auth::{AuthAttempt, AuthExchange};
+use super::pending::{Kind, Pending, Queue};
+use crate::anomaly::{AnomalyKind, Role};
+use crate::message::Body;
+use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::output::time::Time;
+use crate::output::{excerpt, text};
+use crate::transaction::{Ending, Place, Transactions};
+
+/// Where octets stand in the stream of their side, and when they were captured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) offset: u64,
+    pub(crate) timestamp: Time,
+    /// Up to where in the other side's stream the sender had received.
+    pub(crate) acknowledged: Option<u64>,
+}
+
+/// What the client's octets are, after a reply that decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// As before.
+    Unchanged,
+    /// The message.
+    Content,
+    /// Commands.
+    Commands,
+    /// A response to a SASL challenge.
+    AuthResponse,
+    /// TLS.
+    Tls,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Dialogue {
+    options: Options,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) responses: Vec<Response>,
+    pub(crate) greeting: Option<Greeting>,
+    greeting_expected: bool,
+    pub(crate) helo: Option<(Verb, Option<String>)>,
+    helo_accepted: bool,
+    pub(crate) extensions: Vec<ExtensionOffer>,
+    pub(crate) auth: Vec<AuthAttempt>,
+    exchange: Option<(AuthExchange, Place)>,
+    pub(crate) starttls: Option<StartTls>,
+    pub(crate) transactions: Transactions,
+    pub(crate) anomalies: Anomalies,
+    queue: Queue,
+    /// The message behind DATA that is being received.
+    body: Option<(Body, Place)>,
+    /// A refusal that came while it was being received.
+    refused_early: Option<Response>,
+    /// The message in BDAT chunks that is being received.
+    chunks: Option<Body>,
+    replies_lost: bool,
+    lmtp: bool,
+}
+
+impl Dialogue {
+    pub(crate) fn new(options: Options, handshake_seen: bool) -> Self {
+        Self {
+            commands: Vec::new(),
+            responses: Vec::new(),
+            greeting: None,
+            greeting_expected: handshake_seen,
+            helo: None,
+            helo_accepted: false,
+            extensions: Vec::new(),
+            auth: Vec::new(),
+            exchange: None,
+            starttls: None,
+            transactions: Transactions::new(options.recipients_limit),
+            anomalies: Anomalies::new(options.anomalies_limit),
+            queue: Queue::default(),
+            body: None,
+            refused_early: None,
+            chunks: None,
+            replies_lost: false,
+            lmtp: false,
+            options,
+        }
+    }
+
+    /// A command line. Returns whether what follows it cannot be read before its reply.
+    pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
+        self.anomalies.of_command(line, at);
+        let kind = Kind::of(line);
+        if self.replies_lost && self.queue.len() == 1 && at.acknowledged.is_some() {
+            // A client that does not pipeline has seen the reply that the capture has not.
+            self.unanswered();
+        }
+        if matches!(kind, Kind::Empty) {
+            let place = Place { command: None, timestamp: at.timestamp };
+            self.queue.push(Pending { kind, place, end: at.offset + line.octets, abandoned: None });
+            return false;
+        }
+        let place = Place { command: Some(self.commands.len()), timestamp: at.timestamp };
+        let after_auth = self.commands.last().is_some_and(|command| command.command == "AUTH");
+        self.commands.push(Command {
+            command: match line.known_verb() {
+                Some(verb) => verb.as_str().to_owned(),
+                // A client that goes on with its credentials although AUTH was refused.
+                None if after_auth && !self.options.reveal_secrets => "[redacted]".to_owned(),
+                None => text(line.verb),
+            },
+            parameter: self.parameter(line),
+            timestamp: at.timestamp,
+        });
+        let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls);
+        match &line.command {
+            Parsed::Auth { mechanism, initial_response } => {
+                let exchange =
+                    AuthExchange::new(mechanism, *initial_response, at.timestamp, self.options.reveal_secrets);
+                self.finish_auth(None);
+                self.exchange = Some((exchange, place));
+            }
+            Parsed::StartTls => self.starttls = self.starttls.max(Some(StartTls::Requested)),
+            Parsed::Bdat { .. } => {
+                self.chunks.get_or_insert_with(|| Body::new(self.options.message));
+            }
+            _ => {}
+        }
+        let abandoned = self.chunks.take_if(|_| kind.abandons_chunks());
+        self.queue.push(Pending { kind, place, end: at.offset + line.octets, abandoned });
+        if self.queue.len() > self.options.pending_limit {
+            self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
+            self.unanswered();
+        }
+        waits
+    }
+
+    /// Whether the client's answer to the reply it awaits is known to the capture's reader as one of SASL.
+    pub(crate) fn expects_auth_response(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|(exchange, _)| exchange.expects_response())
+    }
+
+    /// A response to a SASL challenge.
+    pub(crate) fn auth_response(&mut self, response: smtp_parser::Secret<'_>, at: Stamp) {
+        if let Some((exchange, place)) = &mut self.exchange {
+            exchange.respond(response);
+            let place = *place;
+            self.queue.push(Pending { kind: Kind::Auth, place, end: at.offset, abandoned: None });
+        }
+    }
+
+    /// The client begins the message.
+    pub(crate) fn begin_content(&mut self, timestamp: Time) {
+        let place = Place { command: self.commands.len().checked_sub(1), timestamp };
+        self.body = Some((Body::new(self.options.message), place));
+    }
+
+    /// The message that is being received, behind DATA or in chunks.
+    pub(crate) fn receiving(&mut self) -> Option<&mut Body> {
+        self.body.as_mut().map(|(body, _)| body).or(self.chunks.as_mut())
+    }
+
+    /// The message behind DATA, or a chunk, has ended.
+    pub(crate) fn end_content(&mut self, at: Stamp) {
+        if let Some((mut body, place)) = self.body.take() {
+            body.end();
+            self.push_body(body, place, at);
+        } else if let Some(Pending { kind: Kind::Bdat { last: true, .. }, .. }) = self.last_bdat()
+            && let Some(mut chunks) = self.chunks.take()
+        {
+            chunks.end();
+            self.attach_chunks(chunks);
+        } else if self.last_bdat().is_none() && !self.transactions.is_open() {
+            // The reply to the last chunk came before its last octet.
+            if let Some(mut chunks) = self.chunks.take() {
+                chunks.end();
+                self.transactions.late_message(chunks);
+            }
+        }
+    }
+
+    /// A reply. Returns what it makes of the client's octets.
+    pub(crate) fn reply(&mut self, reply: &Reply<'_>, at: Stamp) -> Next {
+        self.anomalies.of_reply(reply, at);
+        let code = reply.code.value();
+        let mut response = Response {
+            code: format!("{code:03}"),
+            enhanced_code: reply.enhanced.map(|enhanced| enhanced.to_string()),
+            parameter: text(reply.text),
+            timestamp: at.timestamp,
+            command: None,
+        };
+        if self.is_greeting(code) {
+            if !self.commands.is_empty() {
+                self.anomalies.add(AnomalyKind::EarlyTalker, at, Role::Client, String::new());
+            }
+            self.greeting = Some(Greeting {
+                code: response.code.clone(),
+                parameter: response.parameter.clone(),
+                timestamp: at.timestamp,
+            });
+            self.responses.push(response);
+            return Next::Unchanged;
+        }
+        self.skip_unanswerable(code, at);
+        let Some(pending) = self.queue.pop() else {
+            return self.reply_to_nobody(response, at);
+        };
+        response.command = pending.place.command;
+        self.responses.push(response.clone());
+        self.apply(pending, Some((&response, reply)))
+    }
+
+    /// Octets of the client's commands are lost.
+    pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
+        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
+        let place = Place { command: None, timestamp: at.timestamp };
+        self.queue.push(Pending { kind: Kind::Lost, place, end: at.offset, abandoned: None });
+    }
+
+    /// Octets of the server's replies are lost.
+    pub(crate) fn replies_lost(&mut self, at: Stamp, octets: u64) {
+        self.anomalies.add(AnomalyKind::ReplyGap, at, Role::Server, format!("{octets} octets"));
+        self.replies_lost = true;
+        self.greeting_expected = false;
+    }
+
+    /// Whether the next reply can only be one to a message whose end has not been seen.
+    pub(crate) fn only_content_is_due(&self) -> bool {
+        self.queue.is_empty() && self.body.is_some()
+    }
+
+    /// How many commands await a reply.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.queue.len() + usize::from(self.greeting_expected)
+    }
+
+    /// The connection is over. What is still unanswered stays so.
+    pub(crate) fn finish(&mut self, ending: Ending, at: Stamp) {
+        if let Some((body, place)) = self.body.take() {
+            self.push_body(body, place, at);
+        }
+        while !self.queue.is_empty() {
+            self.unanswered();
+        }
+        if let Some(chunks) = self.chunks.take() {
+            self.transactions.abandon(chunks);
+        }
+        self.finish_auth(None);
+        self.transactions.end(ending);
+    }
+
+    fn parameter(&self, line: &CommandLine<'_>) -> Option<String> {
+        if let Parsed::Auth { mechanism, initial_response: Some(_) } = line.command
+            && !self.options.reveal_secrets
+        {
+            return Some(format!("{} [redacted]", text(mechanism)));
+        }
+        (!line.argument.is_empty()).then(|| text(line.argument))
+    }
+
+    /// RFC 5321 §3.1 and §4.3.2: 220 and 554 open a connection, 421 may come at any time. Without a handshake only a
+    /// 220 that nobody asked for can be told from a reply.
+    fn is_greeting(&mut self, code: u16) -> bool {
+        if !self.responses.is_empty() {
+            return false;
+        }
+        let expected = std::mem::take(&mut self.greeting_expected);
+        let asked_for_220 = self.queue.iter().any(|pending| matches!(pending.kind, Kind::StartTls));
+        match code {
+            220 => expected || !asked_for_220,
+            421 | 400..=599 => expected,
+            _ => false,
+        }
+    }
+
+    /// Takes from the queue what this reply cannot be meant for.
+    fn skip_unanswerable(&mut self, code: u16, at: Stamp) {
+        if self.replies_lost && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
+            while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
+                self.unanswered();
+            }
+        }
+        while let Some(front) = self.queue.front() {
+            let skip = match front.kind {
+                // An empty line that the server passed over in silence.
+                Kind::Empty => code < 500 && self.queue.len() > 1,
+                // A reply that acknowledges the next command we know is not one to a lost command.
+                Kind::Lost => self.queue.second().is_some_and(|next| at.acknowledged >= Some(next.end)),
+                _ => false,
+            };
+            if !skip {
+                return;
+            }
+            self.queue.pop();
+        }
+    }
+
+    fn reply_to_nobody(&mut self, response: Response, at: Stamp) -> Next {
+        self.responses.push(response.clone());
+        let Some((body, _)) = &mut self.body else {
+            self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code);
+            return Next::Unchanged;
+        };
+        self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.clone());
+        if !body.has_gap() {
+            if response.class() >= 4 {
+                self.refused_early = Some(response);
+            }
+            return Next::Unchanged;
+        }
+        // The end of the message was among the lost octets.
+        if let Some((body, place)) = self.body.take() {
+            self.queue.push(Pending { kind: Kind::EndOfData(body), place, end: at.offset, abandoned: None });
+        }
+        if let Some(last) = self.responses.last_mut() {
+            last.command = self.queue.front().and_then(|pending| pending.place.command);
+        }
+        if let Some(pending) = self.queue.pop() {
+            self.apply_end_of_data(pending, Some(&response));
+        }
+        Next::Commands
+    }
+
+    /// The first in the queue gets no reply.
+    fn unanswered(&mut self) {
+        if let Some(pending) = self.queue.pop() {
+            self.apply(pending, None);
+        }
+    }
+
+    /// The effect of a command, given its reply.
+    fn apply(&mut self, mut pending: Pending, reply: Option<(&Response, &Reply<'_>)>) -> Next {
+        let response = reply.map(|(response, _)| response);
+        let place = pending.place;
+        let ending = if self.responses.is_empty() { Ending::Unseen } else { Ending::Command };
+        // Without its reply a command counts as taken.
+        let taken = response.is_none_or(|response| response.class() == 2);
+        if let Some(chunks) = pending.abandoned.take() {
+            self.transactions.abandon(chunks);
+        }
+        match pending.kind {
+            Kind::Hello { verb, domain } => self.hello(verb, domain, taken, reply.map(|(_, reply)| reply), ending),
+            Kind::Mail(mail) => self.transactions.mail(mail, place, response, ending),
+            Kind::Rcpt(rcpt) => self.transactions.rcpt(rcpt, place, response),
+            Kind::Data => {
+                self.transactions.data(place, response);
+                return match response.map(Response::class) {
+                    Some(3) => Next::Content,
+                    Some(_) => Next::Commands,
+                    None => Next::Unchanged,
+                };
+            }
+            Kind::EndOfData(_) | Kind::LmtpReplies { .. } => self.apply_end_of_data(pending, response),
+            Kind::Bdat { last, body } => self.transactions.bdat(last, body, place, response),
+            Kind::InvalidBdat => self.transactions.invalid_bdat(place, response),
+            Kind::Rset | Kind::Quit if taken => self.transactions.end(ending),
+            Kind::Auth => {
+                if response.is_some_and(|response| response.class() == 3) {
+                    return Next::AuthResponse;
+                }
+                self.finish_auth(response.map(|response| response.code.as_str()));
+                return Next::Commands;
+            }
+            Kind::StartTls => {
+                let Some(response) = response else { return Next::Unchanged };
+                let accepted = response.code == "220";
+                self.starttls = Some(if accepted { StartTls::Accepted } else { StartTls::Rejected });
+                if accepted {
+                    self.transactions.end(ending);
+                    return Next::Tls;
+                }
+                return Next::Commands;
+            }
+            Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
+            Kind::Empty | Kind::Lost => {}
+        }
+        Next::Unchanged
+    }
+
+    /// The end of the message, with its reply; LMTP has one for each recipient.
+    fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
+        let Pending { kind, place, end, .. } = pending;
+        let answered = match kind {
+            Kind::EndOfData(body) if self.lmtp && response.is_some() => {
+                self.transactions.lmtp_message(body, place);
+                if self.transactions.expect_lmtp_replies() == 0 {
+                    return;
+                }
+                0
+            }
+            Kind::EndOfData(body) => return self.transactions.end_of_data(body, place, response),
+            Kind::LmtpReplies { answered } => answered,
+            _ => return,
+        };
+        let Some(response) = response else { return };
+        if self.transactions.lmtp_reply(answered, response) > 0 {
+            let kind = Kind::LmtpReplies { answered: answered + 1 };
+            self.queue.push_front(Pending { kind, place, end, abandoned: None });
+        }
+    }
+
+    fn hello(&mut self, verb: Verb, domain: Option<String>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
+        if taken || !self.helo_accepted {
+            self.helo = Some((verb, domain));
+            self.helo_accepted |= taken;
+        }
+        if !taken {
+            return;
+        }
+        self.lmtp = verb == Verb::Lhlo;
+        self.transactions.end(ending);
+        let Some(reply) = reply.filter(|_| verb != Verb::Helo) else { return };
+        let offers = reply.extensions().map(|offer| ExtensionOffer {
+            keyword: text(offer.keyword).to_ascii_uppercase(),
+            parameters: offer.parameters.map(text).collect(),
+        });
+        self.extensions = offers.collect();
+        if self.extensions.iter().any(|offer| offer.keyword == "STARTTLS") {
+            self.starttls = self.starttls.max(Some(StartTls::Offered));
+        }
+    }
+
+    fn finish_auth(&mut self, code: Option<&str>) {
+        if let Some((exchange, _)) = self.exchange.take() {
+            self.auth.push(exchange.finish(code));
+        }
+    }
+
+    fn push_body(&mut self, body: Body, place: Place, at: Stamp) {
+        let pending = Pending { kind: Kind::EndOfData(body), place, end: at.offset, abandoned: None };
+        match self.refused_early.take() {
+            Some(refusal) => self.apply_end_of_data(pending, Some(&refusal)),
+            None => self.queue.push(pending),
+        }
+    }
+
+    fn last_bdat(&self) -> Option<&Pending> {
+        self.queue.iter().filter(|pending| matches!(pending.kind, Kind::Bdat { .. })).last()
+    }
+
+    fn attach_chunks(&mut self, chunks: Body) {
+        if let Err(chunks) = self.queue.attach(chunks) {
+            self.transactions.late_message(chunks);
+        }
+    }
+}
+
+impl Anomalies {
+    /// What the grammar noticed in a command line.
+    fn of_command(&mut self, line: &CommandLine<'_>, at: Stamp) {
+        let shown = |line: &CommandLine<'_>| match line.known_verb() {
+            Some(Verb::Auth) => "AUTH [redacted]".to_owned(),
+            _ => excerpt(&[line.verb, b" ", line.argument].concat()),
+        };
+        let mut seen = Vec::new();
+        let path = match &line.command {
+            Parsed::Mail { path, .. } | Parsed::Rcpt { path, .. } => path.deviations,
+            _ => smtp_parser::Deviations::NONE,
+        };
+        for deviation in line.deviations.union(path).iter() {
+            seen.push(match deviation {
+                Deviation::BareLf => AnomalyKind::BareLf,
+                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
+                Deviation::Truncated => AnomalyKind::LineTooLong,
+                Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::Unterminated => continue,
+                Deviation::MissingArgument => AnomalyKind::InvalidArgument,
+                _ => AnomalyKind::PathSyntax,
+            });
+        }
+        match line.command {
+            Parsed::Unknown => seen.push(AnomalyKind::UnknownCommand),
+            Parsed::Invalid { .. } => seen.push(AnomalyKind::InvalidArgument),
+            _ => {}
+        }
+        seen.dedup();
+        for kind in seen {
+            let detail =
+                if kind == AnomalyKind::UnknownCommand { line.verb.len().to_string() + " octets" } else { shown(line) };
+            self.add(kind, at, Role::Client, detail);
+        }
+    }
+
+    /// What the grammar noticed in a reply.
+    fn of_reply(&mut self, reply: &Reply<'_>, at: Stamp) {
+        for deviation in reply.deviations.iter() {
+            let kind = match deviation {
+                Deviation::BareLf => AnomalyKind::BareLf,
+                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
+                Deviation::Truncated => AnomalyKind::LineTooLong,
+                Deviation::MixedCodes => AnomalyKind::MixedReplyCodes,
+                Deviation::Unterminated | Deviation::Incomplete => AnomalyKind::UnterminatedReply,
+                Deviation::CodeOutOfRange | Deviation::ForeignLine => AnomalyKind::InvalidReply,
+                _ => continue,
+            };
+            self.add(kind, at, Role::Server, excerpt(reply.text));
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! One mail session while it goes on: two decoders, the dialogue between them, and what is held until a reply decides
+//! what it is.
+//!
+//! ```text
+//!   client octets ─▶ held? ─▶ ClientDecoder ─▶ commands, content ─▶ ┌──────────┐
+//!                      ▲            ▲ mode                           │ Dialogue │─▶ Session, Transactions
+//!                      └────────────┴──────────── replies decide ─── │          │
+//!   server octets ──────────────▶ ServerDecoder ─▶ replies ─────────▶└──────────┘
+//! ```
+//!
+//! After DATA, AUTH and STARTTLS nobody but the server can say what the client's next octets are. They are held, up to a
+//! limit, until it has spoken. Where the server's side is not in the capture they are taken for what the client must
+//! have believed: content, a response, TLS.
+
+pub(crate) mod anomalies;
+pub mod auth;
+mod dialogue;
+mod finish;
+mod pending;
+mod tentative;
+
+use std::collections::VecDeque;
+
+use capture::Timestamp;
+use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, ServerDecoder, SmtpEvent, Verb};
+
+pub(crate) use dialogue::Stamp;
+use dialogue::{Dialogue, Next};
+use tentative::Tentative;
+
+use crate::anomaly::{AnomalyKind, Role};
+use crate::message::MessageOptions;
+use crate::model::StartTls;
+use crate::output::excerpt;
+use crate::output::time::Time;
+use crate::transaction::Ending;
+
+/// What is kept of a session, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// What is kept of messages.
+    pub message: MessageOptions,
+    /// Whether passwords and SASL responses are kept at all.
+    pub reveal_secrets: bool,
+    /// Recipients of a transaction that are kept; further ones are counted.
+    pub recipients_limit: usize,
+    /// Commands that may await a reply.
+    pub pending_limit: usize,
+    /// Client octets held until a reply decides what they are.
+    pub held_limit: usize,
+    /// Anomalies of a session that are kept; further ones are counted.
+    pub anomalies_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            message: MessageOptions::default(),
+            reveal_secrets: false,
+            recipients_limit: 100_000,
+            pending_limit: 1024,
+            held_limit: 64 << 10,
+            anomalies_limit: 1000,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    client: ClientDecoder,
+    server: ServerDecoder,
+    dialogue: Dialogue,
+    /// What the reply that the client waits for will decide.
+    awaited: Option<Awaited>,
+    held: VecDeque<Held>,
+    held_octets: usize,
+    options: Options,
+    heard: Heard,
+    /// STARTTLS was accepted, or the connection began with TLS.
+    tls: TlsState,
+    /// The client spoke while a reply was not terminated, and had received all of it.
+    reply_is_overdue: bool,
+    server_delivered: u64,
+    tentative: Option<Tentative>,
+    /// The next octets of the side come behind a gap, perhaps at the beginning of a line.
+    client_resumes: bool,
+    server_resumes: bool,
+}
+
+/// Client octets that wait for a reply.
+#[derive(Debug)]
+enum Held {
+    Octets(Vec<u8>, Stamp),
+    Gap(u64, Stamp),
+}
+
+/// What a reply decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Data,
+    Auth,
+    StartTls,
+}
+
+/// Whose octets were seen so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    client: bool,
+    server: bool,
+    /// The client went on for so long without a word of the server that it must be missing from the capture.
+    server_is_missing: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TlsState {
+    None,
+    /// Agreed upon; the client's next octet shows whether it is really TLS or was decrypted on the way.
+    Agreed,
+    Implicit,
+    Seen,
+}
+
+impl Tracker {
+    pub(crate) fn new(options: Options, handshake_seen: bool) -> Self {
+        Self {
+            client: ClientDecoder::new(LineLimits::default()),
+            server: ServerDecoder::new(LineLimits::default()),
+            dialogue: Dialogue::new(options, handshake_seen),
+            awaited: None,
+            held: VecDeque::new(),
+            held_octets: 0,
+            options,
+            heard: Heard::default(),
+            tls: TlsState::None,
+            reply_is_overdue: false,
+            server_delivered: 0,
+            tentative: None,
+            client_resumes: false,
+            server_resumes: false,
+        }
+    }
+
+    /// A session whose first octets are TLS.
+    pub(crate) fn implicit_tls(options: Options) -> Self {
+        let mut tracker = Self::new(options, false);
+        tracker.tls = TlsState::Implicit;
+        tracker.go_opaque();
+        tracker
+    }
+
+    /// The next octets of a side.
+    pub(crate) fn octets(&mut self, role: Role, bytes: &[u8], at: Stamp) {
+        match role {
+            Role::Client => {
+                self.heard.client = true;
+                if std::mem::take(&mut self.client_resumes) && begins_like_command(bytes) {
+                    self.client.assume_line_start();
+                }
+                let pending = self.server.partial().is_some();
+                self.reply_is_overdue |= pending && at.acknowledged >= Some(self.server_delivered);
+                self.client_octets(bytes, at);
+            }
+            Role::Server => {
+                self.heard.server = true;
+                self.heard.server_is_missing = false;
+                self.server_delivered = at.offset + bytes.len() as u64;
+                if std::mem::take(&mut self.server_resumes) && begins_like_reply(bytes) {
+                    self.server.assume_line_start();
+                }
+                self.server_octets(bytes, at);
+            }
+        }
+    }
+
+    /// Octets of a side that are not in the capture.
+    pub(crate) fn gap(&mut self, role: Role, octets: u64, at: Stamp) {
+        match role {
+            Role::Client if self.awaited.is_some() => self.held.push_back(Held::Gap(octets, at)),
+            Role::Client => self.client_gap(octets, at),
+            Role::Server => {
+                self.server_delivered = at.offset + octets;
+                self.server_resumes = true;
+                match self.server.gap(octets) {
+                    GapEffect::Opaque => {}
+                    _ => self.dialogue.replies_lost(at, octets),
+                }
+            }
+        }
+    }
+
+    /// A copy of octets differed from the first.
+    pub(crate) fn conflict(&mut self, role: Role, octets: u64, at: Stamp) {
+        self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, format!("{octets} octets"));
+    }
+
+    fn client_gap(&mut self, octets: u64, at: Stamp) {
+        self.tentative = None;
+        self.client_resumes = true;
+        let in_message = match self.client.gap(octets) {
+            GapEffect::LineBroken { .. } => {
+                self.dialogue.commands_lost(at, octets);
+                return;
+            }
+            GapEffect::ContentBroken | GapEffect::ChunkShortened { .. } => octets,
+            GapEffect::ChunkEnded { beyond } => {
+                if beyond > 0 {
+                    self.dialogue.commands_lost(at, beyond);
+                }
+                octets - beyond.min(octets)
+            }
+            _ => return,
+        };
+        self.dialogue.anomalies.add(AnomalyKind::ContentGap, at, Role::Client, format!("{in_message} octets"));
+        if let Some(body) = self.dialogue.receiving() {
+            body.gap(in_message);
+        }
+        self.client_octets(&[], at);
+    }
+
+    fn client_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
+        if self.tls == TlsState::Agreed && !bytes.is_empty() {
+            // RFC 8446 §5.1: the first record of a handshake has type 22. Anything else was decrypted on the way.
+            if bytes.first() == Some(&TLS_HANDSHAKE) {
+                self.go_opaque();
+                self.tls = TlsState::Seen;
+            } else {
+                self.tls = TlsState::None;
+            }
+        }
+        if self.tls == TlsState::Implicit && bytes.first() == Some(&TLS_HANDSHAKE) {
+            self.tls = TlsState::Seen;
+        }
+        loop {
+            if self.awaited.is_some() {
+                return self.hold(bytes, at);
+            }
+            let in_content = self.client.mode() == ClientMode::Content;
+            let step = self.client.step(bytes);
+            let consumed = step.consumed;
+            let again = step.event.is_some();
+            let mut dot_line = None;
+            match step.event {
+                Some(SmtpEvent::Command(line)) => {
+                    let line_at = Stamp { offset: (at.offset + consumed as u64).saturating_sub(line.octets), ..at };
+                    if self.dialogue.command(&line, line_at) {
+                        self.awaited = match line.command {
+                            Command::Auth { .. } => Some(Awaited::Auth),
+                            Command::StartTls => Some(Awaited::StartTls),
+                            _ => Some(Awaited::Data),
+                        };
+                    }
+                }
+                Some(SmtpEvent::Content(octets)) => {
+                    if let Some(body) = self.dialogue.receiving() {
+                        body.append(octets);
+                    }
+                }
+                Some(SmtpEvent::DotLine(variant)) => dot_line = Some(variant),
+                Some(SmtpEvent::ContentEnd { .. }) => {
+                    self.tentative = None;
+                    if let Some(body) = self.dialogue.receiving() {
+                        body.add_wire_octets(consumed as u64);
+                    }
+                    self.dialogue.end_content(Stamp { offset: at.offset + consumed as u64, ..at });
+                }
+                Some(SmtpEvent::AuthResponse(response)) => {
+                    self.dialogue.auth_response(response, Stamp { offset: at.offset + consumed as u64, ..at });
+                    self.awaited = Some(Awaited::Auth);
+                }
+                _ => {}
+            }
+            let (used, rest) = bytes.split_at_checked(consumed).unwrap_or((bytes, &[]));
+            if in_content && self.client.mode() == ClientMode::Content
+                || matches!(self.client.mode(), ClientMode::Chunk { .. })
+            {
+                if let Some(body) = self.dialogue.receiving() {
+                    body.add_wire_octets(consumed as u64);
+                }
+            }
+            if let Some(tentative) = &mut self.tentative {
+                if !tentative.follow(used) {
+                    self.tentative = None;
+                }
+            }
+            at.offset += consumed as u64;
+            bytes = rest;
+            if let Some(variant) = dot_line {
+                let shown = variant.as_str().to_owned();
+                self.dialogue.anomalies.add(AnomalyKind::DotLineVariant, at, Role::Client, shown);
+                if let (None, Some(body)) = (&self.tentative, self.dialogue.receiving()) {
+                    self.tentative = Some(Tentative::new(variant, body, at, self.options.held_limit));
+                }
+            }
+            if self.awaited.is_some() && self.heard.server_is_missing {
+                self.assume();
+            }
+            if !again && bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn hold(&mut self, bytes: &[u8], at: Stamp) {
+        if bytes.is_empty() {
+            return;
+        }
+        // Copied: what these octets are is not known before the reply.
+        self.held.push_back(Held::Octets(bytes.to_vec(), at));
+        self.held_octets += bytes.len();
+        if self.held_octets > self.options.held_limit {
+            self.heard.server_is_missing = !self.heard.server;
+            self.assume();
+        }
+    }
+
+    /// Nobody will say what the client's next octets are: they are what the client must have believed.
+    fn assume(&mut self) {
+        let next = match self.awaited {
+            Some(Awaited::Data) => Next::Content,
+            Some(Awaited::Auth) if self.dialogue.expects_auth_response() => Next::AuthResponse,
+            Some(Awaited::StartTls) => Next::Tls,
+            Some(Awaited::Auth) | None => Next::Commands,
+        };
+        self.go_on(next, Time::default());
+    }
+
+    /// A reply (or the want of one) has decided what the client's octets are.
+    fn go_on(&mut self, next: Next, timestamp: Time) {
+        match next {
+            Next::Unchanged => return,
+            Next::Content => {
+                let first = self.held.iter().find_map(|held| match held {
+                    Held::Octets(_, at) => Some(at.timestamp),
+                    Held::Gap(..) => None,
+                });
+                self.dialogue.begin_content(first.unwrap_or(timestamp));
+                self.client.set_mode(ClientMode::Content);
+            }
+            Next::Commands => self.client.set_mode(ClientMode::Command),
+            Next::AuthResponse => self.client.set_mode(ClientMode::AuthResponse),
+            Next::Tls => self.tls = TlsState::Agreed,
+        }
+        self.awaited = None;
+        self.held_octets = 0;
+        let held = std::mem::take(&mut self.held);
+        for item in held {
+            match item {
+                Held::Octets(bytes, at) => self.client_octets(&bytes, at),
+                Held::Gap(octets, at) => self.gap(Role::Client, octets, at),
+            }
+        }
+    }
+
+    fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
+        if std::mem::take(&mut self.reply_is_overdue) && begins_like_reply(bytes) && self.dialogue.outstanding() <= 2 {
+            if let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial() {
+                let next = self.dialogue.reply(&reply, at);
+                self.go_on(next, at.timestamp);
+            }
+        }
+        loop {
+            if self.tentative.is_some() && self.dialogue.only_content_is_due() {
+                self.watch_for_lenient_end(bytes, at);
+            }
+            let step = self.server.step(bytes);
+            let consumed = step.consumed;
+            let again = step.event.is_some();
+            let mut next = Next::Unchanged;
+            match step.event {
+                Some(SmtpEvent::Reply(reply)) => {
+                    let end = at.offset + consumed as u64;
+                    let reply_at = Stamp { offset: end.saturating_sub(reply.octets), ..at };
+                    next = self.dialogue.reply(&reply, reply_at);
+                }
+                Some(SmtpEvent::Malformed { line, .. }) => {
+                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, excerpt(line));
+                }
+                _ => {}
+            }
+            at.offset += consumed as u64;
+            bytes = bytes.get(consumed..).unwrap_or_default();
+            if next == Next::Commands && self.client.mode() == ClientMode::Content {
+                // The end of the message was lost; the client is in the middle of some line of it, or behind it.
+                self.client.set_mode(ClientMode::Command);
+            }
+            self.go_on(next, at.timestamp);
+            if !again && bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The server answers although CRLF.CRLF has not been seen: it took a dot line in bare LF for the end of the
+    /// message. What followed that line was commands.
+    fn watch_for_lenient_end(&mut self, bytes: &[u8], at: Stamp) {
+        if !begins_like_reply(bytes) || self.server.partial().is_some() {
+            return;
+        }
+        let Some(tentative) = self.tentative.take() else { return };
+        if at.acknowledged.is_some_and(|offset| offset < tentative.end().offset) {
+            self.tentative = Some(tentative);
+            return;
+        }
+        let detail = tentative.variant().to_owned();
+        self.dialogue.anomalies.add(AnomalyKind::BareLfEndOfData, tentative.end(), Role::Client, detail);
+        if let Some(body) = self.dialogue.receiving() {
+            tentative.restore(body);
+        }
+        self.dialogue.end_content(tentative.end());
+        self.client.set_mode(ClientMode::Command);
+        let end = tentative.end();
+        self.client_octets(&tentative.into_octets(), end);
+    }
+
+    fn go_opaque(&mut self) {
+        self.client.set_mode(ClientMode::Opaque);
+        self.server.set_opaque(true);
+    }
+}
+
+/// RFC 5321 §4.2: `Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF`.
+fn begins_like_reply(bytes: &[u8]) -> bool {
+    match bytes {
+        [a, b, c, rest @ ..] => {
+            [a, b, c].into_iter().all(u8::is_ascii_digit) && matches!(rest.first(), Some(b' ' | b'-' | b'\r' | b'\n'))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a segment begins with a verb and what may follow one: clients send whole lines.
+fn begins_like_command(bytes: &[u8]) -> bool {
+    let end = bytes.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(bytes.len());
+    let (word, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+    Verb::parse(word).is_some() && matches!(rest.first(), Some(b' ' | b'\r' | b'\n'))
+}
+
+/// RFC 8446 §5.1, `ContentType.handshake`.
+pub(crate) const TLS_HANDSHAKE: u8 = 22;
