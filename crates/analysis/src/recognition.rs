@@ -42,25 +42,25 @@ pub(crate) struct Evidence<'a> {
 impl Evidence<'_> {
     /// The verdict on what is known so far.
     pub(crate) fn judge(&self) -> Verdict {
-        if let Some(verdict) = self.judge_tls() {
-            return verdict;
-        }
         let originator = Manner::of(self.from_originator, self.is_final);
         let responder = Manner::of(self.from_responder, self.is_final);
         let responder_is_mail = MAIL_PORTS.contains(&self.responder_port);
         let originator_is_mail = MAIL_PORTS.contains(&self.originator_port);
         let as_client = |client: Manner, server: Manner, mail_port: bool, who| match (client, server) {
             (Manner::MailVerb, Manner::Reply | Manner::MailGreeting | Manner::Silent) => Some(Verdict::Smtp(who)),
-            (Manner::CommonVerb, Manner::MailGreeting) => Some(Verdict::Smtp(who)),
+            // A server that greets as one of mail is one, whatever is said to it.
+            (Manner::CommonVerb | Manner::Words | Manner::Foreign, Manner::MailGreeting) => Some(Verdict::Smtp(who)),
             (Manner::CommonVerb, Manner::Reply) if mail_port => Some(Verdict::Smtp(who)),
-            (Manner::Words, Manner::MailGreeting) if self.is_final || mail_port => Some(Verdict::Smtp(who)),
-            (Manner::Silent, Manner::MailGreeting) if self.is_final => Some(Verdict::Smtp(who)),
+            (Manner::Silent | Manner::Unclear, Manner::MailGreeting) if self.is_final => Some(Verdict::Smtp(who)),
             (Manner::Silent, Manner::Reply) if self.is_final && mail_port => Some(Verdict::Smtp(who)),
             _ => None,
         };
         if let Some(verdict) = as_client(originator, responder, responder_is_mail, Speaker::Originator)
             .or_else(|| as_client(responder, originator, originator_is_mail, Speaker::Responder))
         {
+            return verdict;
+        }
+        if let Some(verdict) = self.judge_tls() {
             return verdict;
         }
         let foreign = |manner| matches!(manner, Manner::Foreign | Manner::Words);
@@ -100,7 +100,7 @@ enum Manner {
     CommonVerb,
     /// Three digits, as in SMTP, FTP, NNTP.
     Reply,
-    /// A 220, 421 or 554 whose text names SMTP.
+    /// A 220, 421 or 554 whose text names SMTP, or has an enhanced status code.
     MailGreeting,
     /// Words that are no verb of mail.
     Words,
@@ -172,7 +172,9 @@ impl Manner {
     fn of_reply(code: &[u8], text: &[u8], terminated: bool) -> Self {
         let opens = matches!(code, b"220" | b"421" | b"554");
         let names = |name: &[u8]| text.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
-        if opens && (names(b"SMTP") || names(b"LMTP")) {
+        // Enhanced status codes (RFC 2034) are of mail alone.
+        let is_enhanced = terminated && smtp_parser::EnhancedCode::parse(text.trim_ascii_start()).is_some();
+        if opens && (names(b"SMTP") || names(b"LMTP") || is_enhanced) {
             return Self::MailGreeting;
         }
         if opens && names(b"FTP") {

@@ -182,7 +182,9 @@ fn line(key: &str, session: &Session) -> String {
         };
         let outcome = format!("{:?}", transaction.outcome).to_lowercase();
         let reply = transaction.final_response.as_ref().map_or_else(String::new, |reply| {
-            format!(" {} {}", reply.code, safe(reply.parameter.lines().next().unwrap_or_default()))
+            // Of several lines the first says why mail was refused, and the last under which name it was accepted.
+            let line = if reply.class() == 2 { reply.parameter.lines().last() } else { reply.parameter.lines().next() };
+            format!(" {} {}", reply.code, safe(line.unwrap_or_default()))
         });
         text += &format!("\n    {outcome:<10} {from} to {recipients}{reply}");
     }

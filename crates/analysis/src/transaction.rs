@@ -70,8 +70,9 @@ struct Open {
     /// Whether DATA or BDAT was answered at all.
     data_answered: bool,
     message_ended: bool,
-    /// LMTP: the recipients accepted by RCPT, each of which gets a reply after the message.
-    lmtp_recipients: Vec<usize>,
+    /// LMTP and PRDR: the recipients accepted by RCPT, each of which gets a reply after the message.
+    answered_one_by_one: Vec<usize>,
+    decisive_so_far: Option<Response>,
 }
 
 impl Transactions {
@@ -138,8 +139,8 @@ impl Transactions {
         }
     }
 
-    /// The message that followed DATA in LMTP; its replies come one by one.
-    pub(crate) fn lmtp_message(&mut self, body: Body, place: Place) {
+    /// The message that followed DATA, where its replies come one by one.
+    pub(crate) fn message(&mut self, body: Body, place: Place) {
         self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
     }
 
@@ -177,29 +178,32 @@ impl Transactions {
         }
     }
 
-    /// LMTP: one reply for each recipient that was accepted, in order (RFC 2033 §4.2). Returns how many are still to
-    /// come.
-    pub(crate) fn lmtp_reply(&mut self, answered: usize, reply: &Response) -> usize {
-        let Some(open) = &mut self.open else { return 0 };
-        let Some(&index) = open.lmtp_recipients.get(answered) else { return 0 };
+    /// One reply for each recipient that was accepted, in order (LMTP, RFC 2033 §4.2), and with PRDR one more for the
+    /// message. Returns whether another one is to come. Without a reply for the message the first success decides, or
+    /// the last failure where there is none.
+    pub(crate) fn recipient_reply(&mut self, answered: usize, then_one_for_all: bool, reply: &Response) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        let Some(&index) = open.answered_one_by_one.get(answered) else {
+            self.decide(reply);
+            return false;
+        };
         if let Some(recipient) = open.transaction.recipients.get_mut(index) {
             recipient.outcome = RecipientOutcome::from_class(reply.class());
             recipient.code = Some(reply.code.clone());
             recipient.enhanced_code.clone_from(&reply.enhanced_code);
             recipient.parameter = Some(reply.parameter.clone());
         }
-        let expected = open.lmtp_recipients.len();
-        let first_success = open.transaction.final_response.as_ref().is_none_or(|earlier| earlier.class() != 2);
-        if first_success {
-            open.transaction.final_response = Some(reply.clone());
+        if open.decisive_so_far.as_ref().is_none_or(|earlier| earlier.class() != 2) {
+            open.decisive_so_far = Some(reply.clone());
         }
-        let remaining = expected.saturating_sub(answered + 1);
-        if remaining == 0
-            && let Some(decisive) = open.transaction.final_response.take()
+        let more = answered + 1 < open.answered_one_by_one.len();
+        if !more
+            && !then_one_for_all
+            && let Some(decisive) = open.decisive_so_far.take()
         {
             self.decide(&decisive);
         }
-        remaining
+        more || then_one_for_all
     }
 
     /// A command that leaves the transaction as it is.
@@ -236,15 +240,15 @@ impl Transactions {
         self.open.is_some()
     }
 
-    /// LMTP: the message has ended; from now on replies are counted. Returns how many are to come.
-    pub(crate) fn expect_lmtp_replies(&mut self) -> usize {
+    /// LMTP and PRDR: the message has ended; from now on replies are counted. Returns how many are to come.
+    pub(crate) fn expect_recipient_replies(&mut self) -> usize {
         let Some(open) = &mut self.open else { return 0 };
         let accepted = open.transaction.recipients.iter().enumerate();
-        open.lmtp_recipients = accepted
+        open.answered_one_by_one = accepted
             .filter(|(_, recipient)| recipient.outcome == RecipientOutcome::Accepted)
             .map(|(index, _)| index)
             .collect();
-        open.lmtp_recipients.len()
+        open.answered_one_by_one.len()
     }
 
     pub(crate) fn into_finished(self) -> Vec<Transaction> {
@@ -284,7 +288,8 @@ impl Open {
             last_rcpt: None,
             data_answered: false,
             message_ended: false,
-            lmtp_recipients: Vec::new(),
+            answered_one_by_one: Vec::new(),
+            decisive_so_far: None,
         }
     }
 

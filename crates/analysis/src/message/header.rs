@@ -1,6 +1,6 @@
 //! Reads the header fields of RFC 5322 through the crate `mail-parser`.
 
-use mail_parser::{Address, HeaderValue, MessageParser};
+use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 use serde::Serialize;
 
 use super::{Message, MessageOptions};
@@ -33,10 +33,15 @@ pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions
         return message;
     };
     message.subject = parsed.subject().map(str::to_owned);
-    message.from = parsed.from().map(mailboxes).unwrap_or_default();
-    message.to = parsed.to().map(mailboxes).unwrap_or_default();
-    message.cc = parsed.cc().map(mailboxes).unwrap_or_default();
-    message.reply_to = parsed.reply_to().map(mailboxes).unwrap_or_default();
+    // RFC 5322 §3.6 allows each of these once, and real mail has them more than once: no address is lost.
+    let all = |name: HeaderName<'static>| {
+        let values = parsed.headers().iter().filter(|header| header.name == name);
+        values.filter_map(|header| header.value.as_address()).flat_map(mailboxes).collect::<Vec<_>>()
+    };
+    message.from = all(HeaderName::From);
+    message.to = all(HeaderName::To);
+    message.cc = all(HeaderName::Cc);
+    message.reply_to = all(HeaderName::ReplyTo);
     message.date = parsed.date().map(mail_parser::DateTime::to_rfc3339);
     message.message_id = parsed.message_id().map(str::to_owned);
     if options.headers {
@@ -66,4 +71,50 @@ fn mailboxes(address: &Address<'_>) -> Vec<Mailbox> {
 /// RFC 5322 §2.2.3: unfolding removes any CRLF that is immediately followed by white space.
 fn unfolded(raw: Option<&[u8]>) -> String {
     text(raw.unwrap_or_default()).replace("\r\n", "").replace('\n', "").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(octets: &[u8]) -> Message {
+        read(Message::default(), octets, &MessageOptions::default())
+    }
+
+    /// RFC 2047 section 8.
+    #[test]
+    fn encoded_words_are_decoded() {
+        let message = header(
+            b"From: =?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>\r\n\
+              To: =?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?= <keld@dkuug.dk>\r\n\
+              CC: =?ISO-8859-1?Q?Andr=E9?= Pirard <PIRARD@vm1.ulg.ac.be>\r\n\
+              Subject: =?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n \
+              =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=\r\n\r\n",
+        );
+        assert_eq!(message.subject.as_deref(), Some("If you can read this you understand the example."));
+        let named = |name: &str, address: &str| Mailbox { name: Some(name.into()), address: Some(address.into()) };
+        assert_eq!(message.from, [named("Keith Moore", "moore@cs.utk.edu")]);
+        assert_eq!(message.to, [named("Keld J\u{f8}rn Simonsen", "keld@dkuug.dk")]);
+        assert_eq!(message.cc, [named("Andr\u{e9} Pirard", "PIRARD@vm1.ulg.ac.be")]);
+    }
+
+    /// RFC 5322 appendix A.1.3.
+    #[test]
+    fn groups_are_opened() {
+        let message = header(
+            b"To: A Group:Ed Jones <joe@where.test>,joe@where.test,John <jdoe@one.test>;\r\nCc: Undisclosed recipients:;\r\n\r\n",
+        );
+        let addresses: Vec<_> = message.to.iter().filter_map(|mailbox| mailbox.address.as_deref()).collect();
+        assert_eq!(addresses, ["joe@where.test", "joe@where.test", "jdoe@one.test"]);
+        assert!(message.cc.is_empty());
+    }
+
+    #[test]
+    fn fields_given_twice_lose_no_address() {
+        let message = header(b"To: a@example.org\r\nTo: b@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n");
+        assert_eq!(message.to.len(), 2);
+        assert_eq!(message.message_id.as_deref(), Some("1@example.org"));
+        let names: Vec<_> = message.headers.iter().flatten().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["To", "To", "Message-ID"]);
+    }
 }

@@ -1,7 +1,10 @@
 //! The anomalies of a session, up to a limit.
 
+use smtp_parser::{Command, CommandLine, Deviation, Deviations, Reply, Verb};
+
 use super::dialogue::Stamp;
 use crate::anomaly::{Anomaly, AnomalyKind, Role};
+use crate::output::excerpt;
 
 /// Keeps the first ones and counts the rest.
 #[derive(Debug)]
@@ -27,5 +30,57 @@ impl Anomalies {
     /// Those that are kept, and how many more there were.
     pub(crate) fn into_parts(self) -> (Vec<Anomaly>, u64) {
         (self.kept, self.further)
+    }
+}
+
+impl Anomalies {
+    /// What the grammar noticed in a command line.
+    pub(super) fn of_command(&mut self, line: &CommandLine<'_>, at: Stamp) {
+        let shown = |line: &CommandLine<'_>| match line.known_verb() {
+            Some(Verb::Auth) => "AUTH [redacted]".to_owned(),
+            _ => excerpt(&[line.verb, b" ", line.argument].concat()),
+        };
+        let mut seen = Vec::new();
+        let path = match &line.command {
+            Command::Mail { path, .. } | Command::Rcpt { path, .. } => path.deviations,
+            _ => Deviations::NONE,
+        };
+        for deviation in line.deviations.union(path).iter() {
+            seen.push(match deviation {
+                Deviation::BareLf => AnomalyKind::BareLf,
+                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
+                Deviation::Truncated => AnomalyKind::LineTooLong,
+                Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::Unterminated => continue,
+                Deviation::MissingArgument => AnomalyKind::InvalidArgument,
+                _ => AnomalyKind::PathSyntax,
+            });
+        }
+        match line.command {
+            Command::Unknown => seen.push(AnomalyKind::UnknownCommand),
+            Command::Invalid { .. } => seen.push(AnomalyKind::InvalidArgument),
+            _ => {}
+        }
+        seen.dedup();
+        for kind in seen {
+            let detail =
+                if kind == AnomalyKind::UnknownCommand { line.verb.len().to_string() + " octets" } else { shown(line) };
+            self.add(kind, at, Role::Client, detail);
+        }
+    }
+
+    /// What the grammar noticed in a reply.
+    pub(super) fn of_reply(&mut self, reply: &Reply<'_>, at: Stamp) {
+        for deviation in reply.deviations.iter() {
+            let kind = match deviation {
+                Deviation::BareLf => AnomalyKind::BareLf,
+                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
+                Deviation::Truncated => AnomalyKind::LineTooLong,
+                Deviation::MixedCodes => AnomalyKind::MixedReplyCodes,
+                Deviation::Unterminated | Deviation::Incomplete => AnomalyKind::UnterminatedReply,
+                Deviation::CodeOutOfRange | Deviation::ForeignLine => AnomalyKind::InvalidReply,
+                _ => continue,
+            };
+            self.add(kind, at, Role::Server, excerpt(reply.text));
+        }
     }
 }

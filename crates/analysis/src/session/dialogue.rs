@@ -3,7 +3,7 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
-use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
+use smtp_parser::{Command as Parsed, CommandLine, Reply, Verb};
 
 use super::Options;
 use super::anomalies::Anomalies;
@@ -12,8 +12,8 @@ use super::pending::{Kind, Pending, Queue};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::output::text;
 use crate::output::time::Time;
-use crate::output::{excerpt, text};
 use crate::transaction::{Ending, Place, Transactions};
 
 /// Where octets stand in the stream of their side, and when they were captured.
@@ -49,14 +49,14 @@ pub(crate) struct Dialogue {
     pub(crate) greeting: Option<Greeting>,
     greeting_expected: bool,
     pub(crate) helo: Option<(Verb, Option<String>)>,
-    helo_accepted: bool,
+    pub(super) helo_accepted: bool,
     pub(crate) extensions: Vec<ExtensionOffer>,
     pub(crate) auth: Vec<AuthAttempt>,
-    exchange: Option<(AuthExchange, Place)>,
+    pub(super) exchange: Option<(AuthExchange, Place)>,
     pub(crate) starttls: Option<StartTls>,
     pub(crate) transactions: Transactions,
     pub(crate) anomalies: Anomalies,
-    queue: Queue,
+    pub(super) queue: Queue,
     /// The message behind DATA that is being received.
     body: Option<(Body, Place)>,
     /// A refusal that came while it was being received.
@@ -64,7 +64,7 @@ pub(crate) struct Dialogue {
     /// The message in BDAT chunks that is being received.
     chunks: Option<Body>,
     replies_lost: bool,
-    lmtp: bool,
+    pub(super) lmtp: bool,
 }
 
 impl Dialogue {
@@ -209,7 +209,7 @@ impl Dialogue {
         }
         self.skip_unanswerable(code, at);
         let Some(pending) = self.queue.pop() else {
-            return self.reply_to_nobody(response, at);
+            return self.reply_to_nobody(response, reply, at);
         };
         response.command = pending.place.command;
         self.responses.push(response.clone());
@@ -233,6 +233,11 @@ impl Dialogue {
     /// Whether the next reply can only be one to a message whose end has not been seen.
     pub(crate) fn only_content_is_due(&self) -> bool {
         self.queue.is_empty() && self.body.is_some()
+    }
+
+    /// Whether messages get a reply for each recipient.
+    pub(crate) fn is_lmtp(&self) -> bool {
+        self.lmtp
     }
 
     /// How many commands await a reply.
@@ -301,8 +306,12 @@ impl Dialogue {
         }
     }
 
-    fn reply_to_nobody(&mut self, response: Response, at: Stamp) -> Next {
+    fn reply_to_nobody(&mut self, response: Response, reply: &Reply<'_>, at: Stamp) -> Next {
         self.responses.push(response.clone());
+        if self.commands.is_empty() && response.code == "250" && reply.lines > 1 {
+            // Only the server's side is in the capture, and this is what it answers to EHLO.
+            self.note_extensions(reply);
+        }
         let Some((body, _)) = &mut self.body else {
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code);
             return Next::Unchanged;
@@ -334,104 +343,6 @@ impl Dialogue {
         }
     }
 
-    /// The effect of a command, given its reply.
-    fn apply(&mut self, mut pending: Pending, reply: Option<(&Response, &Reply<'_>)>) -> Next {
-        let response = reply.map(|(response, _)| response);
-        let place = pending.place;
-        let ending = if self.responses.is_empty() { Ending::Unseen } else { Ending::Command };
-        // Without its reply a command counts as taken.
-        let taken = response.is_none_or(|response| response.class() == 2);
-        if let Some(chunks) = pending.abandoned.take() {
-            self.transactions.abandon(chunks);
-        }
-        match pending.kind {
-            Kind::Hello { verb, domain } => self.hello(verb, domain, taken, reply.map(|(_, reply)| reply), ending),
-            Kind::Mail(mail) => self.transactions.mail(mail, place, response, ending),
-            Kind::Rcpt(rcpt) => self.transactions.rcpt(rcpt, place, response),
-            Kind::Data => {
-                self.transactions.data(place, response);
-                return match response.map(Response::class) {
-                    Some(3) => Next::Content,
-                    Some(_) => Next::Commands,
-                    None => Next::Unchanged,
-                };
-            }
-            Kind::EndOfData(_) | Kind::LmtpReplies { .. } => self.apply_end_of_data(pending, response),
-            Kind::Bdat { last, body } => self.transactions.bdat(last, body, place, response),
-            Kind::InvalidBdat => self.transactions.invalid_bdat(place, response),
-            Kind::Rset | Kind::Quit if taken => self.transactions.end(ending),
-            Kind::Auth => {
-                if response.is_some_and(|response| response.class() == 3) {
-                    return Next::AuthResponse;
-                }
-                self.finish_auth(response.map(|response| response.code.as_str()));
-                return Next::Commands;
-            }
-            Kind::StartTls => {
-                let Some(response) = response else { return Next::Unchanged };
-                let accepted = response.code == "220";
-                self.starttls = Some(if accepted { StartTls::Accepted } else { StartTls::Rejected });
-                if accepted {
-                    self.transactions.end(ending);
-                    return Next::Tls;
-                }
-                return Next::Commands;
-            }
-            Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
-            Kind::Empty | Kind::Lost => {}
-        }
-        Next::Unchanged
-    }
-
-    /// The end of the message, with its reply; LMTP has one for each recipient.
-    fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
-        let Pending { kind, place, end, .. } = pending;
-        let answered = match kind {
-            Kind::EndOfData(body) if self.lmtp && response.is_some() => {
-                self.transactions.lmtp_message(body, place);
-                if self.transactions.expect_lmtp_replies() == 0 {
-                    return;
-                }
-                0
-            }
-            Kind::EndOfData(body) => return self.transactions.end_of_data(body, place, response),
-            Kind::LmtpReplies { answered } => answered,
-            _ => return,
-        };
-        let Some(response) = response else { return };
-        if self.transactions.lmtp_reply(answered, response) > 0 {
-            let kind = Kind::LmtpReplies { answered: answered + 1 };
-            self.queue.push_front(Pending { kind, place, end, abandoned: None });
-        }
-    }
-
-    fn hello(&mut self, verb: Verb, domain: Option<String>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
-        if taken || !self.helo_accepted {
-            self.helo = Some((verb, domain));
-            self.helo_accepted |= taken;
-        }
-        if !taken {
-            return;
-        }
-        self.lmtp = verb == Verb::Lhlo;
-        self.transactions.end(ending);
-        let Some(reply) = reply.filter(|_| verb != Verb::Helo) else { return };
-        let offers = reply.extensions().map(|offer| ExtensionOffer {
-            keyword: text(offer.keyword).to_ascii_uppercase(),
-            parameters: offer.parameters.map(text).collect(),
-        });
-        self.extensions = offers.collect();
-        if self.extensions.iter().any(|offer| offer.keyword == "STARTTLS") {
-            self.starttls = self.starttls.max(Some(StartTls::Offered));
-        }
-    }
-
-    fn finish_auth(&mut self, code: Option<&str>) {
-        if let Some((exchange, _)) = self.exchange.take() {
-            self.auth.push(exchange.finish(code));
-        }
-    }
-
     fn push_body(&mut self, body: Body, place: Place, at: Stamp) {
         let pending = Pending { kind: Kind::EndOfData(body), place, end: at.offset, abandoned: None };
         match self.refused_early.take() {
@@ -447,58 +358,6 @@ impl Dialogue {
     fn attach_chunks(&mut self, chunks: Body) {
         if let Err(chunks) = self.queue.attach(chunks) {
             self.transactions.late_message(chunks);
-        }
-    }
-}
-
-impl Anomalies {
-    /// What the grammar noticed in a command line.
-    fn of_command(&mut self, line: &CommandLine<'_>, at: Stamp) {
-        let shown = |line: &CommandLine<'_>| match line.known_verb() {
-            Some(Verb::Auth) => "AUTH [redacted]".to_owned(),
-            _ => excerpt(&[line.verb, b" ", line.argument].concat()),
-        };
-        let mut seen = Vec::new();
-        let path = match &line.command {
-            Parsed::Mail { path, .. } | Parsed::Rcpt { path, .. } => path.deviations,
-            _ => smtp_parser::Deviations::NONE,
-        };
-        for deviation in line.deviations.union(path).iter() {
-            seen.push(match deviation {
-                Deviation::BareLf => AnomalyKind::BareLf,
-                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
-                Deviation::Truncated => AnomalyKind::LineTooLong,
-                Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::Unterminated => continue,
-                Deviation::MissingArgument => AnomalyKind::InvalidArgument,
-                _ => AnomalyKind::PathSyntax,
-            });
-        }
-        match line.command {
-            Parsed::Unknown => seen.push(AnomalyKind::UnknownCommand),
-            Parsed::Invalid { .. } => seen.push(AnomalyKind::InvalidArgument),
-            _ => {}
-        }
-        seen.dedup();
-        for kind in seen {
-            let detail =
-                if kind == AnomalyKind::UnknownCommand { line.verb.len().to_string() + " octets" } else { shown(line) };
-            self.add(kind, at, Role::Client, detail);
-        }
-    }
-
-    /// What the grammar noticed in a reply.
-    fn of_reply(&mut self, reply: &Reply<'_>, at: Stamp) {
-        for deviation in reply.deviations.iter() {
-            let kind = match deviation {
-                Deviation::BareLf => AnomalyKind::BareLf,
-                Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
-                Deviation::Truncated => AnomalyKind::LineTooLong,
-                Deviation::MixedCodes => AnomalyKind::MixedReplyCodes,
-                Deviation::Unterminated | Deviation::Incomplete => AnomalyKind::UnterminatedReply,
-                Deviation::CodeOutOfRange | Deviation::ForeignLine => AnomalyKind::InvalidReply,
-                _ => continue,
-            };
-            self.add(kind, at, Role::Server, excerpt(reply.text));
         }
     }
 }

@@ -16,6 +16,7 @@ impl Tracker {
     pub(crate) fn finish<S>(mut self, flow: &Flow<S>, client: Direction, end: FlowEnd) -> Session {
         let info = flow.info();
         let at = Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None };
+        self.resolve();
         if let Some(SmtpEvent::Reply(reply)) = self.server.finish() {
             let next = self.dialogue.reply(&reply, at);
             self.go_on(next, at.timestamp);

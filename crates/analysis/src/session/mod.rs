@@ -15,23 +15,23 @@
 pub(crate) mod anomalies;
 pub mod auth;
 mod dialogue;
+mod effects;
 mod finish;
 mod pending;
+mod replies;
 mod tentative;
 
 use std::collections::VecDeque;
 
-use capture::Timestamp;
 use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, ServerDecoder, SmtpEvent, Verb};
 
 pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
-use tentative::Tentative;
+use tentative::{Suspense, Tentative};
 
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::MessageOptions;
 use crate::model::StartTls;
-use crate::output::excerpt;
 use crate::output::time::Time;
 use crate::transaction::Ending;
 
@@ -83,6 +83,7 @@ pub(crate) struct Tracker {
     reply_is_overdue: bool,
     server_delivered: u64,
     tentative: Option<Tentative>,
+    suspense: Option<Suspense>,
     /// The next octets of the side come behind a gap, perhaps at the beginning of a line.
     client_resumes: bool,
     server_resumes: bool,
@@ -101,6 +102,8 @@ enum Awaited {
     Data,
     Auth,
     StartTls,
+    /// Not what the octets are, but where the message before them ended.
+    EndOfMessage,
 }
 
 /// Whose octets were seen so far.
@@ -136,6 +139,7 @@ impl Tracker {
             reply_is_overdue: false,
             server_delivered: 0,
             tentative: None,
+            suspense: None,
             client_resumes: false,
             server_resumes: false,
         }
@@ -154,6 +158,9 @@ impl Tracker {
         match role {
             Role::Client => {
                 self.heard.client = true;
+                if self.suspense.as_ref().is_some_and(|suspense| suspense.is_over_with(at)) {
+                    self.resolve();
+                }
                 if std::mem::take(&mut self.client_resumes) && begins_like_command(bytes) {
                     self.client.assume_line_start();
                 }
@@ -168,13 +175,18 @@ impl Tracker {
                 if std::mem::take(&mut self.server_resumes) && begins_like_reply(bytes) {
                     self.server.assume_line_start();
                 }
-                self.server_octets(bytes, at);
+                let limit = self.options.held_limit;
+                if !self.suspense.as_mut().is_some_and(|suspense| suspense.listen(bytes, at, limit)) {
+                    self.resolve();
+                    self.server_octets(bytes, at);
+                }
             }
         }
     }
 
     /// Octets of a side that are not in the capture.
     pub(crate) fn gap(&mut self, role: Role, octets: u64, at: Stamp) {
+        self.resolve();
         match role {
             Role::Client if self.awaited.is_some() => self.held.push_back(Held::Gap(octets, at)),
             Role::Client => self.client_gap(octets, at),
@@ -235,10 +247,13 @@ impl Tracker {
             if self.awaited.is_some() {
                 return self.hold(bytes, at);
             }
-            let in_content = self.client.mode() == ClientMode::Content;
+            let in_message = matches!(self.client.mode(), ClientMode::Content | ClientMode::Chunk { .. });
             let step = self.client.step(bytes);
             let consumed = step.consumed;
             let again = step.event.is_some();
+            if in_message && let Some(body) = self.dialogue.receiving() {
+                body.add_wire_octets(consumed as u64);
+            }
             let mut dot_line = None;
             match step.event {
                 Some(SmtpEvent::Command(line)) => {
@@ -258,11 +273,13 @@ impl Tracker {
                 }
                 Some(SmtpEvent::DotLine(variant)) => dot_line = Some(variant),
                 Some(SmtpEvent::ContentEnd { .. }) => {
-                    self.tentative = None;
-                    if let Some(body) = self.dialogue.receiving() {
-                        body.add_wire_octets(consumed as u64);
+                    let end = Stamp { offset: at.offset + consumed as u64, ..at };
+                    if self.tentative.is_some() && !self.heard.server_is_missing && !self.dialogue.is_lmtp() {
+                        self.suspense = Some(Suspense::new(end, self.server_delivered));
+                        self.awaited = Some(Awaited::EndOfMessage);
+                    } else {
+                        self.dialogue.end_content(end);
                     }
-                    self.dialogue.end_content(Stamp { offset: at.offset + consumed as u64, ..at });
                 }
                 Some(SmtpEvent::AuthResponse(response)) => {
                     self.dialogue.auth_response(response, Stamp { offset: at.offset + consumed as u64, ..at });
@@ -271,17 +288,8 @@ impl Tracker {
                 _ => {}
             }
             let (used, rest) = bytes.split_at_checked(consumed).unwrap_or((bytes, &[]));
-            if in_content && self.client.mode() == ClientMode::Content
-                || matches!(self.client.mode(), ClientMode::Chunk { .. })
-            {
-                if let Some(body) = self.dialogue.receiving() {
-                    body.add_wire_octets(consumed as u64);
-                }
-            }
-            if let Some(tentative) = &mut self.tentative {
-                if !tentative.follow(used) {
-                    self.tentative = None;
-                }
+            if !self.tentative.as_mut().is_none_or(|tentative| tentative.follow(used)) {
+                self.tentative = None;
             }
             at.offset += consumed as u64;
             bytes = rest;
@@ -316,11 +324,14 @@ impl Tracker {
 
     /// Nobody will say what the client's next octets are: they are what the client must have believed.
     fn assume(&mut self) {
+        if self.awaited == Some(Awaited::EndOfMessage) {
+            return self.resolve();
+        }
         let next = match self.awaited {
             Some(Awaited::Data) => Next::Content,
             Some(Awaited::Auth) if self.dialogue.expects_auth_response() => Next::AuthResponse,
             Some(Awaited::StartTls) => Next::Tls,
-            Some(Awaited::Auth) | None => Next::Commands,
+            Some(Awaited::Auth | Awaited::EndOfMessage) | None => Next::Commands,
         };
         self.go_on(next, Time::default());
     }
@@ -341,6 +352,10 @@ impl Tracker {
             Next::AuthResponse => self.client.set_mode(ClientMode::AuthResponse),
             Next::Tls => self.tls = TlsState::Agreed,
         }
+        self.read_held();
+    }
+
+    fn read_held(&mut self) {
         self.awaited = None;
         self.held_octets = 0;
         let held = std::mem::take(&mut self.held);
@@ -350,67 +365,6 @@ impl Tracker {
                 Held::Gap(octets, at) => self.gap(Role::Client, octets, at),
             }
         }
-    }
-
-    fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
-        if std::mem::take(&mut self.reply_is_overdue) && begins_like_reply(bytes) && self.dialogue.outstanding() <= 2 {
-            if let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial() {
-                let next = self.dialogue.reply(&reply, at);
-                self.go_on(next, at.timestamp);
-            }
-        }
-        loop {
-            if self.tentative.is_some() && self.dialogue.only_content_is_due() {
-                self.watch_for_lenient_end(bytes, at);
-            }
-            let step = self.server.step(bytes);
-            let consumed = step.consumed;
-            let again = step.event.is_some();
-            let mut next = Next::Unchanged;
-            match step.event {
-                Some(SmtpEvent::Reply(reply)) => {
-                    let end = at.offset + consumed as u64;
-                    let reply_at = Stamp { offset: end.saturating_sub(reply.octets), ..at };
-                    next = self.dialogue.reply(&reply, reply_at);
-                }
-                Some(SmtpEvent::Malformed { line, .. }) => {
-                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, excerpt(line));
-                }
-                _ => {}
-            }
-            at.offset += consumed as u64;
-            bytes = bytes.get(consumed..).unwrap_or_default();
-            if next == Next::Commands && self.client.mode() == ClientMode::Content {
-                // The end of the message was lost; the client is in the middle of some line of it, or behind it.
-                self.client.set_mode(ClientMode::Command);
-            }
-            self.go_on(next, at.timestamp);
-            if !again && bytes.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// The server answers although CRLF.CRLF has not been seen: it took a dot line in bare LF for the end of the
-    /// message. What followed that line was commands.
-    fn watch_for_lenient_end(&mut self, bytes: &[u8], at: Stamp) {
-        if !begins_like_reply(bytes) || self.server.partial().is_some() {
-            return;
-        }
-        let Some(tentative) = self.tentative.take() else { return };
-        if at.acknowledged.is_some_and(|offset| offset < tentative.end().offset) {
-            self.tentative = Some(tentative);
-            return;
-        }
-        let detail = tentative.variant().to_owned();
-        self.dialogue.anomalies.add(AnomalyKind::BareLfEndOfData, tentative.end(), Role::Client, detail);
-        if let Some(body) = self.dialogue.receiving() {
-            tentative.restore(body);
-        }
-        self.dialogue.end_content(tentative.end());
-        self.client.set_mode(ClientMode::Command);
-        let end = tentative.end();
-        self.client_octets(&tentative.into_octets(), end);
     }
 
     fn go_opaque(&mut self) {

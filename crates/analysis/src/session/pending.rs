@@ -30,9 +30,11 @@ pub(crate) enum Kind {
     Rcpt(Rcpt),
     Data,
     EndOfData(Body),
-    /// LMTP: the replies to a message that are still to come, and how many have come.
-    LmtpReplies {
+    /// The replies to a message for each of its recipients (LMTP, PRDR): how many have come, and whether one for the
+    /// whole message follows.
+    RecipientReplies {
         answered: usize,
+        then_one_for_all: bool,
     },
     Bdat {
         last: bool,

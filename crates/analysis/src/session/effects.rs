@@ -1,0 +1,125 @@
+//! What a command does, once its reply is known (or known not to come).
+
+use smtp_parser::{Reply, Verb};
+
+use super::dialogue::{Dialogue, Next};
+use super::pending::{Kind, Pending};
+use crate::model::{ExtensionOffer, Response, StartTls};
+use crate::output::text;
+use crate::transaction::Ending;
+
+impl Dialogue {
+    /// The effect of a command, given its reply.
+    pub(super) fn apply(&mut self, mut pending: Pending, reply: Option<(&Response, &Reply<'_>)>) -> Next {
+        let response = reply.map(|(response, _)| response);
+        let place = pending.place;
+        let ending = if self.responses.is_empty() { Ending::Unseen } else { Ending::Command };
+        // Without its reply a command counts as taken.
+        let taken = response.is_none_or(|response| response.class() == 2);
+        if let Some(chunks) = pending.abandoned.take() {
+            self.transactions.abandon(chunks);
+        }
+        match pending.kind {
+            Kind::Hello { verb, domain } => self.hello(verb, domain, taken, reply.map(|(_, reply)| reply), ending),
+            Kind::Mail(mail) => self.transactions.mail(mail, place, response, ending),
+            Kind::Rcpt(rcpt) => self.transactions.rcpt(rcpt, place, response),
+            Kind::Data => {
+                self.transactions.data(place, response);
+                return match response.map(Response::class) {
+                    Some(3) => Next::Content,
+                    Some(_) => Next::Commands,
+                    None => Next::Unchanged,
+                };
+            }
+            Kind::EndOfData(_) | Kind::RecipientReplies { .. } => self.apply_end_of_data(pending, response),
+            Kind::Bdat { last, body } => self.transactions.bdat(last, body, place, response),
+            Kind::InvalidBdat => self.transactions.invalid_bdat(place, response),
+            Kind::Rset | Kind::Quit if taken => self.transactions.end(ending),
+            Kind::Auth => {
+                if response.is_some_and(|response| response.class() == 3) {
+                    return Next::AuthResponse;
+                }
+                self.finish_auth(response.map(|response| response.code.as_str()));
+                return Next::Commands;
+            }
+            Kind::StartTls => {
+                let Some(response) = response else { return Next::Unchanged };
+                let accepted = response.code == "220";
+                self.starttls = Some(if accepted { StartTls::Accepted } else { StartTls::Rejected });
+                if accepted {
+                    self.transactions.end(ending);
+                    return Next::Tls;
+                }
+                return Next::Commands;
+            }
+            Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
+            Kind::Empty | Kind::Lost => {}
+        }
+        Next::Unchanged
+    }
+
+    /// The end of the message, with its reply; LMTP has one for each recipient.
+    pub(super) fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
+        let Pending { kind, place, end, .. } = pending;
+        let answered = match kind {
+            Kind::EndOfData(body) if self.lmtp && response.is_some() => {
+                self.transactions.message(body, place);
+                if self.transactions.expect_recipient_replies() == 0 {
+                    return;
+                }
+                (0, false)
+            }
+            Kind::EndOfData(body) if response.is_some_and(|response| response.code == PRDR) => {
+                self.transactions.message(body, place);
+                self.transactions.expect_recipient_replies();
+                let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
+                return self.queue.push_front(Pending { kind, place, end, abandoned: None });
+            }
+            Kind::EndOfData(body) => return self.transactions.end_of_data(body, place, response),
+            Kind::RecipientReplies { answered, then_one_for_all } => (answered, then_one_for_all),
+            _ => return,
+        };
+        let (answered, then_one_for_all) = answered;
+        let Some(response) = response else { return };
+        if self.transactions.recipient_reply(answered, then_one_for_all, response) {
+            let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
+            self.queue.push_front(Pending { kind, place, end, abandoned: None });
+        }
+    }
+
+    fn hello(&mut self, verb: Verb, domain: Option<String>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
+        if taken || !self.helo_accepted {
+            self.helo = Some((verb, domain));
+            self.helo_accepted |= taken;
+        }
+        if !taken {
+            return;
+        }
+        self.lmtp = verb == Verb::Lhlo;
+        self.transactions.end(ending);
+        if let Some(reply) = reply.filter(|_| verb != Verb::Helo) {
+            self.note_extensions(reply);
+        }
+    }
+
+    /// RFC 5321 §4.1.1.1: an EHLO reply has a keyword on each line but the first.
+    pub(super) fn note_extensions(&mut self, reply: &Reply<'_>) {
+        let offers = reply.extensions().map(|offer| ExtensionOffer {
+            keyword: text(offer.keyword).to_ascii_uppercase(),
+            parameters: offer.parameters.map(text).collect(),
+        });
+        self.extensions = offers.collect();
+        if self.extensions.iter().any(|offer| offer.keyword == "STARTTLS") {
+            self.starttls = self.starttls.max(Some(StartTls::Offered));
+        }
+    }
+
+    pub(super) fn finish_auth(&mut self, code: Option<&str>) {
+        if let Some((exchange, _)) = self.exchange.take() {
+            self.auth.push(exchange.finish(code));
+        }
+    }
+}
+
+/// The reply of PRDR (draft-hall-prdr): the replies for each recipient follow, then one for the message.
+const PRDR: &str = "353";

@@ -1,0 +1,106 @@
+//! The server's side of a session: what its replies decide about the client's octets, and about where a message ended.
+
+use smtp_parser::{ClientMode, SmtpEvent};
+
+use super::dialogue::Next;
+use super::tentative::Tentative;
+use super::{Held, Stamp, Tracker, begins_like_command, begins_like_reply};
+use crate::anomaly::{AnomalyKind, Role};
+use crate::output::excerpt;
+
+impl Tracker {
+    pub(super) fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
+        if std::mem::take(&mut self.reply_is_overdue) && begins_like_reply(bytes) && self.dialogue.outstanding() <= 2 {
+            if let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial() {
+                let next = self.dialogue.reply(&reply, at);
+                self.go_on(next, at.timestamp);
+            }
+        }
+        loop {
+            if self.tentative.is_some() && self.dialogue.only_content_is_due() {
+                self.watch_for_lenient_end(bytes, at);
+            }
+            let step = self.server.step(bytes);
+            let consumed = step.consumed;
+            let again = step.event.is_some();
+            let mut next = Next::Unchanged;
+            match step.event {
+                Some(SmtpEvent::Reply(reply)) => {
+                    let end = at.offset + consumed as u64;
+                    let reply_at = Stamp { offset: end.saturating_sub(reply.octets), ..at };
+                    next = self.dialogue.reply(&reply, reply_at);
+                }
+                Some(SmtpEvent::Malformed { line, .. }) => {
+                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, excerpt(line));
+                }
+                _ => {}
+            }
+            at.offset += consumed as u64;
+            bytes = bytes.get(consumed..).unwrap_or_default();
+            if next == Next::Commands && self.client.mode() == ClientMode::Content {
+                // The end of the message was lost; the client is in the middle of some line of it, or behind it.
+                self.client.set_mode(ClientMode::Command);
+            }
+            self.go_on(next, at.timestamp);
+            if !again && bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The server answers although CRLF.CRLF has not been seen: it took a dot line in bare LF for the end of the
+    /// message. What followed that line was commands.
+    fn watch_for_lenient_end(&mut self, bytes: &[u8], at: Stamp) {
+        if !begins_like_reply(bytes) || self.server.partial().is_some() {
+            return;
+        }
+        let Some(tentative) = self.tentative.take() else { return };
+        if at.acknowledged.is_some_and(|offset| offset < tentative.end().offset) {
+            self.tentative = Some(tentative);
+            return;
+        }
+        self.go_back_to(tentative);
+    }
+
+    /// The message ended at the dot line, and what followed it was commands.
+    fn go_back_to(&mut self, tentative: Tentative) {
+        let end = tentative.end();
+        let detail = tentative.variant().to_owned();
+        self.dialogue.anomalies.add(AnomalyKind::BareLfEndOfData, end, Role::Client, detail);
+        if let Some(body) = self.dialogue.receiving() {
+            tentative.restore(body);
+        }
+        self.dialogue.end_content(end);
+        self.client.set_mode(ClientMode::Command);
+        self.client_octets(&tentative.into_octets(), end);
+    }
+
+    /// Enough is known to say where the message ended.
+    pub(super) fn resolve(&mut self) {
+        let Some(suspense) = self.suspense.take() else { return };
+        let pipelined = self.held.iter().map(|held| match held {
+            Held::Octets(octets, _) => memchr::memchr_iter(b'\n', octets).count(),
+            Held::Gap(..) => 0,
+        });
+        let explained = 1 + pipelined.sum::<usize>();
+        self.awaited = None;
+        match self.tentative.take() {
+            Some(tentative) if suspense.shows_more_than(explained) && begins_like_command(tentative.octets()) => {
+                let held = std::mem::take(&mut self.held);
+                self.held_octets = 0;
+                self.go_back_to(tentative);
+                self.held.extend(held);
+                if self.awaited.is_none() {
+                    self.read_held();
+                }
+            }
+            _ => {
+                self.dialogue.end_content(suspense.end());
+                self.read_held();
+            }
+        }
+        for (octets, at) in suspense.into_replies() {
+            self.server_octets(&octets, at);
+        }
+    }
+}
