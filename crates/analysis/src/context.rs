@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::insights::security::{self, SecurityInsights};
 use crate::model::{Outcome, Session};
+use crate::output::codes::Code;
 use crate::output::time::Time;
 use crate::report::{Mail, Report, Summary};
 
@@ -70,7 +71,7 @@ struct Conversation<'a> {
     completed: bool,
     outcome: Outcome,
     query: Query<'a>,
-    response: Codes<'a>,
+    response: Codes,
     #[serde(skip_serializing_if = "Option::is_none")]
     command_sequence: Option<Vec<Step<'a>>>,
 }
@@ -83,8 +84,8 @@ struct Query<'a> {
 }
 
 #[derive(Serialize)]
-struct Codes<'a> {
-    codes: Vec<&'a str>,
+struct Codes {
+    codes: Vec<Code>,
     successful: bool,
 }
 
@@ -92,7 +93,7 @@ struct Codes<'a> {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Step<'a> {
     Command { timestamp: Time, command: &'a str, parameter: &'a Option<String> },
-    Response { timestamp: Time, code: &'a str, message: &'a str },
+    Response { timestamp: Time, code: Code, message: &'a str },
 }
 
 impl<'a> Conversation<'a> {
@@ -116,7 +117,7 @@ impl<'a> Conversation<'a> {
             outcome: transaction.outcome,
             query: Query { mail_from: &transaction.mail_from, rcpt_to, has_data: transaction.has_data },
             response: Codes {
-                codes: answers(&transaction.commands).map(|response| response.code.as_str()).collect(),
+                codes: answers(&transaction.commands).map(|response| response.code).collect(),
                 successful: completed,
             },
             command_sequence: (detail_level >= 2).then(|| sequence(mail)),
@@ -136,7 +137,7 @@ fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
     for response in &mail.session.responses {
         if let Some(index) = response.command.filter(|index| range.contains(index)) {
             let step =
-                Step::Response { timestamp: response.timestamp, code: &response.code, message: &response.parameter };
+                Step::Response { timestamp: response.timestamp, code: response.code, message: &response.parameter };
             steps.push((response.timestamp, 2 * index + 1, step));
         }
     }
@@ -149,11 +150,7 @@ fn select<'a>(report: &'a Report, security: &SecurityInsights<'_>, most: usize) 
     let mut mails = report.transactions();
     let interest = |mail: &Mail<'_>| {
         let refused = mail.transaction.outcome == Outcome::Rejected
-            || mail
-                .transaction
-                .recipients
-                .iter()
-                .any(|recipient| recipient.code.as_deref().is_some_and(|code| code.starts_with(['4', '5'])));
+            || mail.transaction.recipients.iter().any(|recipient| recipient.code.is_some_and(|code| code.class() >= 4));
         let recipients = mail.transaction.recipients.len();
         (security.concerns(mail), refused, if recipients > 1 { recipients } else { 0 })
     };

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::message::Message;
 use crate::model::{Command, Outcome, Recipient, Response, Session, Via};
+use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::report::{Capture, Mail, Report, Summary};
 
@@ -53,6 +54,22 @@ impl Serialize for Sessions<'_> {
     }
 }
 
+/// The reply that decided; which command it answers is told by the transaction's `responses`.
+#[derive(Serialize)]
+struct FinalResponse<'a> {
+    code: Code,
+    enhanced_code: Option<Enhanced>,
+    parameter: &'a str,
+    timestamp: Time,
+}
+
+impl<'a> From<&'a Response> for FinalResponse<'a> {
+    fn from(response: &'a Response) -> Self {
+        let Response { code, enhanced_code, parameter, timestamp, .. } = response;
+        Self { code: *code, enhanced_code: *enhanced_code, parameter, timestamp: *timestamp }
+    }
+}
+
 /// A transaction as it is printed: with its session's key, its commands and its replies.
 pub(crate) struct TransactionView<'a>(pub(crate) Mail<'a>);
 
@@ -72,7 +89,7 @@ impl Serialize for TransactionView<'_> {
             via: Option<Via>,
             outcome: Outcome,
             completed: bool,
-            final_response: &'a Option<Response>,
+            final_response: Option<FinalResponse<'a>>,
             queue_id: &'a Option<String>,
             message: &'a Option<Message>,
             commands: &'a [Command],
@@ -91,7 +108,7 @@ impl Serialize for TransactionView<'_> {
             via: transaction.via,
             outcome: transaction.outcome,
             completed: transaction.outcome == Outcome::Accepted,
-            final_response: &transaction.final_response,
+            final_response: transaction.final_response.as_ref().map(FinalResponse::from),
             queue_id: &transaction.queue_id,
             message: &transaction.message,
             commands: session.commands.get(transaction.commands.clone()).unwrap_or_default(),

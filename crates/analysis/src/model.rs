@@ -3,12 +3,15 @@
 //! Text from the wire is kept as `String`; octets that are not UTF-8 have become U+FFFD. Absent is `None`, never a
 //! made-up value.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::anomaly::Anomaly;
 use crate::message::Message;
+use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::session::auth::AuthAttempt;
 
@@ -124,9 +127,9 @@ pub enum End {
 #[derive(Debug, Clone, Serialize)]
 pub struct Greeting {
     /// 220, 554 or 421 as a rule.
-    pub code: String,
+    pub code: Code,
     /// The text behind it.
-    pub parameter: String,
+    pub parameter: Arc<str>,
     /// When it was complete.
     pub timestamp: Time,
 }
@@ -144,7 +147,7 @@ pub struct ExtensionOffer {
 #[derive(Debug, Clone, Serialize)]
 pub struct Command {
     /// The verb in upper case; an unknown verb as it was typed.
-    pub command: String,
+    pub command: Cow<'static, str>,
     /// What follows the verb; `None` where nothing does. The secret of an AUTH command is redacted.
     pub parameter: Option<String>,
     /// When the line was complete.
@@ -155,11 +158,11 @@ pub struct Command {
 #[derive(Debug, Clone, Serialize)]
 pub struct Response {
     /// Three digits.
-    pub code: String,
+    pub code: Code,
     /// The enhanced status code (RFC 2034), such as `5.1.1`.
-    pub enhanced_code: Option<String>,
+    pub enhanced_code: Option<Enhanced>,
     /// The text behind the code, an enhanced status code included; lines joined by LF.
-    pub parameter: String,
+    pub parameter: Arc<str>,
     /// When it was complete.
     pub timestamp: Time,
     /// Index of the command it answers; `None` for the greeting and for replies nobody asked for.
@@ -167,9 +170,9 @@ pub struct Response {
 }
 
 impl Response {
-    /// 2 for success, 3 for "go on", 4 and 5 for failure, transient and permanent (RFC 5321 §4.2.1).
+    /// See [`Code::class`].
     pub fn class(&self) -> u8 {
-        self.code.bytes().next().map_or(0, |digit| digit.wrapping_sub(b'0'))
+        self.code.class()
     }
 }
 
@@ -294,11 +297,11 @@ pub struct Recipient {
     /// What the server said.
     pub outcome: RecipientOutcome,
     /// The reply's code.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     /// The reply's enhanced status code.
-    pub enhanced_code: Option<String>,
+    pub enhanced_code: Option<Enhanced>,
     /// The reply's text.
-    pub parameter: Option<String>,
+    pub parameter: Option<Arc<str>>,
     /// The parameters of RCPT, keywords in upper case.
     #[serde(serialize_with = "crate::output::pairs_as_map")]
     pub parameters: Vec<(String, Option<String>)>,

@@ -99,7 +99,7 @@ impl Screen<'_> {
                 .recipients
                 .iter()
                 .filter(|rcpt| matches!(rcpt.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred))
-                .filter_map(|rcpt| Some((rcpt.code.as_deref()?, rcpt.parameter.as_deref()?, "RCPT")));
+                .filter_map(|rcpt| Some((rcpt.code?, rcpt.parameter.as_deref()?, "RCPT")));
             let of_mail = transaction
                 .final_response
                 .iter()
@@ -107,7 +107,7 @@ impl Screen<'_> {
                 .filter(|reply| {
                     !transaction.recipients.iter().any(|rcpt| rcpt.parameter.as_ref() == Some(&reply.parameter))
                 })
-                .map(|reply| (reply.code.as_str(), reply.parameter.as_str(), "mail"));
+                .map(|reply| (reply.code, &*reply.parameter, "mail"));
             for (code, text, what) in of_recipients.chain(of_mail) {
                 let first_line = text.lines().next().unwrap_or_default();
                 reasons.add(format!("{what}  {code} {}", safe(first_line)));

@@ -110,8 +110,8 @@ impl Transactions {
         open.transaction.recipients.push(Recipient {
             address: rcpt.address,
             outcome: reply.map_or(RecipientOutcome::Unknown, |reply| RecipientOutcome::from_class(reply.class())),
-            code: reply.map(|reply| reply.code.clone()),
-            enhanced_code: reply.and_then(|reply| reply.enhanced_code.clone()),
+            code: reply.map(|reply| reply.code),
+            enhanced_code: reply.and_then(|reply| reply.enhanced_code),
             parameter: reply.map(|reply| reply.parameter.clone()),
             parameters: rcpt.parameters,
         });
@@ -189,8 +189,8 @@ impl Transactions {
         };
         if let Some(recipient) = open.transaction.recipients.get_mut(index) {
             recipient.outcome = RecipientOutcome::from_class(reply.class());
-            recipient.code = Some(reply.code.clone());
-            recipient.enhanced_code.clone_from(&reply.enhanced_code);
+            recipient.code = Some(reply.code);
+            recipient.enhanced_code = reply.enhanced_code;
             recipient.parameter = Some(reply.parameter.clone());
         }
         if open.decisive_so_far.as_ref().is_none_or(|earlier| earlier.class() != 2) {

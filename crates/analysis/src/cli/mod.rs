@@ -56,7 +56,8 @@ fn options(command: &Command) -> Options {
     if let Command::Features { no_headers, body, .. } = command {
         options.message = MessageOptions { headers: !no_headers, body: *body, ..MessageOptions::default() };
     } else {
-        options.message.headers = false;
+        // Summary, context and insights say nothing about the message's content.
+        options.message = MessageOptions { fields: false, headers: false, ..MessageOptions::default() };
     }
     options
 }

@@ -24,7 +24,7 @@ pub(crate) fn analyse(report: &Report) -> ResponseAnalysis {
     let mut errors = Tally::default();
     for (_, session) in &report.sessions {
         for response in &session.responses {
-            *counts.entry(response.code.clone()).or_default() += 1;
+            *counts.entry(response.code.to_string()).or_default() += 1;
             let category = match response.class() {
                 2 => "2xx",
                 3 => "3xx",
@@ -34,7 +34,7 @@ pub(crate) fn analyse(report: &Report) -> ResponseAnalysis {
             };
             *categories.entry(category).or_default() += 1;
             if response.class() >= 4 && !response.parameter.is_empty() {
-                errors.add(response.parameter.clone());
+                errors.add(response.parameter.to_string());
             }
         }
     }

@@ -258,7 +258,7 @@ fn of_attempt<'a>(key: &'a str, session: &'a Session, attempt: &AuthAttempt) -> 
         patterns.push(base(Kind::PlaintextAuth, severity, description));
     }
     if attempt.outcome == AuthOutcome::Failure {
-        let code = attempt.code.as_deref().unwrap_or("no reply");
+        let code = attempt.code.map_or_else(|| "no reply".to_owned(), |code| code.to_string());
         let description = format!("AUTH {}{who} refused with {code}", attempt.mechanism.escape_debug());
         patterns.push(base(Kind::AuthFailure, Severity::Low, description));
     }

@@ -24,7 +24,8 @@ impl Body {
     /// The next octets of the message.
     pub(crate) fn append(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
-        if self.header_end.is_some() && !self.options.body {
+        let is_wanted = self.options.fields && (self.header_end.is_none() || self.options.body);
+        if !is_wanted {
             return;
         }
         let limit = if self.options.body { self.options.body_limit } else { self.options.header_limit };
@@ -94,7 +95,7 @@ impl Body {
             complete: self.is_complete(),
             ..Message::default()
         };
-        header::read(message, &self.kept, &self.options)
+        if self.options.fields { header::read(message, &self.kept, &self.options) } else { message }
     }
 }
 

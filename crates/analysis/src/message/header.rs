@@ -26,7 +26,7 @@ pub struct Mailbox {
 
 /// Fills in what the header (or the whole message, where it was kept) says.
 pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions) -> Message {
-    let parser = if options.body { MessageParser::default() } else { MessageParser::default().default_header_text() };
+    let parser = if options.body { MessageParser::default() } else { fields_that_are_printed() };
     let parsed = if options.body { parser.parse(octets) } else { parser.parse_headers(octets) };
     let Some(parsed) = parsed else {
         message.headers = options.headers.then(Vec::new);
@@ -58,6 +58,19 @@ pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions
         message.text = parsed.body_text(0).map(std::borrow::Cow::into_owned);
     }
     message
+}
+
+/// Parses what [`Message`] has a field for, and takes the rest as text.
+fn fields_that_are_printed() -> MessageParser {
+    MessageParser::new()
+        .header_address(HeaderName::From)
+        .header_address(HeaderName::To)
+        .header_address(HeaderName::Cc)
+        .header_address(HeaderName::ReplyTo)
+        .header_date(HeaderName::Date)
+        .header_id(HeaderName::MessageId)
+        .header_text(HeaderName::Subject)
+        .default_header_text()
 }
 
 fn mailboxes(address: &Address<'_>) -> Vec<Mailbox> {

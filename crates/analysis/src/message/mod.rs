@@ -45,6 +45,8 @@ pub struct Message {
 /// What is to be kept of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageOptions {
+    /// Read the header at all.
+    pub fields: bool,
     /// List all header fields.
     pub headers: bool,
     /// Keep and decode the text body.
@@ -57,6 +59,6 @@ pub struct MessageOptions {
 
 impl Default for MessageOptions {
     fn default() -> Self {
-        Self { headers: true, body: false, header_limit: 1 << 20, body_limit: 64 << 20 }
+        Self { fields: true, headers: true, body: false, header_limit: 1 << 20, body_limit: 64 << 20 }
     }
 }

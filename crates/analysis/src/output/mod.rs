@@ -1,5 +1,6 @@
 //! How records are written: numbers for times, maps for parameters, text for people.
 
+pub mod codes;
 pub mod time;
 
 use serde::Serializer;

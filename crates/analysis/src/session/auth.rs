@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use smtp_parser::{SaslExchange, Secret};
 
+use crate::output::codes::Code;
 use crate::output::text;
 use crate::output::time::Time;
 
@@ -18,7 +19,7 @@ pub struct AuthAttempt {
     /// What became of it.
     pub outcome: AuthOutcome,
     /// The code of the reply that decided.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     /// When AUTH was sent.
     pub timestamp: Time,
     /// The client's responses, only where secrets are to be revealed.
@@ -108,10 +109,10 @@ impl AuthExchange {
     }
 
     /// The reply that decided, or none.
-    pub(crate) fn finish(self, code: Option<&str>) -> AuthAttempt {
-        let outcome = match (code.and_then(|code| code.bytes().next()), self.cancelled) {
+    pub(crate) fn finish(self, code: Option<Code>) -> AuthAttempt {
+        let outcome = match (code.map(Code::class), self.cancelled) {
             (None, _) => AuthOutcome::Unknown,
-            (Some(b'2'), _) => AuthOutcome::Success,
+            (Some(2), _) => AuthOutcome::Success,
             // RFC 4954 §4: a client cancels with "*", which the server rejects with 501.
             (Some(_), true) => AuthOutcome::Aborted,
             (Some(_), false) => AuthOutcome::Failure,
@@ -124,7 +125,7 @@ impl AuthExchange {
             password: password.map(|password| SecretText(text(password.reveal()))),
             mechanism: self.mechanism,
             outcome,
-            code: code.map(str::to_owned),
+            code,
             timestamp: self.timestamp,
             responses: self.responses,
         }

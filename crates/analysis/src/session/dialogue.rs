@@ -12,6 +12,7 @@ use super::pending::{Kind, Pending, Queue};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::output::codes::{Code, Enhanced};
 use crate::output::text;
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
@@ -109,10 +110,10 @@ impl Dialogue {
         let after_auth = self.commands.last().is_some_and(|command| command.command == "AUTH");
         self.commands.push(Command {
             command: match line.known_verb() {
-                Some(verb) => verb.as_str().to_owned(),
+                Some(verb) => verb.as_str().into(),
                 // A client that goes on with its credentials although AUTH was refused.
-                None if after_auth && !self.options.reveal_secrets => "[redacted]".to_owned(),
-                None => text(line.verb),
+                None if after_auth && !self.options.reveal_secrets => "[redacted]".into(),
+                None => text(line.verb).into(),
             },
             parameter: self.parameter(line),
             timestamp: at.timestamp,
@@ -189,9 +190,9 @@ impl Dialogue {
         self.anomalies.of_reply(reply, at);
         let code = reply.code.value();
         let mut response = Response {
-            code: format!("{code:03}"),
-            enhanced_code: reply.enhanced.map(|enhanced| enhanced.to_string()),
-            parameter: text(reply.text),
+            code: Code(reply.code),
+            enhanced_code: reply.enhanced.map(Enhanced),
+            parameter: String::from_utf8_lossy(reply.text).into(),
             timestamp: at.timestamp,
             command: None,
         };
@@ -199,11 +200,8 @@ impl Dialogue {
             if !self.commands.is_empty() {
                 self.anomalies.add(AnomalyKind::EarlyTalker, at, Role::Client, String::new());
             }
-            self.greeting = Some(Greeting {
-                code: response.code.clone(),
-                parameter: response.parameter.clone(),
-                timestamp: at.timestamp,
-            });
+            self.greeting =
+                Some(Greeting { code: response.code, parameter: response.parameter.clone(), timestamp: at.timestamp });
             self.responses.push(response);
             return Next::Unchanged;
         }
@@ -308,15 +306,15 @@ impl Dialogue {
 
     fn reply_to_nobody(&mut self, response: Response, reply: &Reply<'_>, at: Stamp) -> Next {
         self.responses.push(response.clone());
-        if self.commands.is_empty() && response.code == "250" && reply.lines > 1 {
+        if self.commands.is_empty() && response.code.is(250) && reply.lines > 1 {
             // Only the server's side is in the capture, and this is what it answers to EHLO.
             self.note_extensions(reply);
         }
         let Some((body, _)) = &mut self.body else {
-            self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code);
+            self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
             return Next::Unchanged;
         };
-        self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.clone());
+        self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.to_string());
         if !body.has_gap() {
             if response.class() >= 4 {
                 self.refused_early = Some(response);

@@ -5,6 +5,7 @@ use smtp_parser::{Reply, Verb};
 use super::dialogue::{Dialogue, Next};
 use super::pending::{Kind, Pending};
 use crate::model::{ExtensionOffer, Response, StartTls};
+use crate::output::codes::Code;
 use crate::output::text;
 use crate::transaction::Ending;
 
@@ -39,12 +40,12 @@ impl Dialogue {
                 if response.is_some_and(|response| response.class() == 3) {
                     return Next::AuthResponse;
                 }
-                self.finish_auth(response.map(|response| response.code.as_str()));
+                self.finish_auth(response.map(|response| response.code));
                 return Next::Commands;
             }
             Kind::StartTls => {
                 let Some(response) = response else { return Next::Unchanged };
-                let accepted = response.code == "220";
+                let accepted = response.code.is(220);
                 self.starttls = Some(if accepted { StartTls::Accepted } else { StartTls::Rejected });
                 if accepted {
                     self.transactions.end(ending);
@@ -69,7 +70,7 @@ impl Dialogue {
                 }
                 (0, false)
             }
-            Kind::EndOfData(body) if response.is_some_and(|response| response.code == PRDR) => {
+            Kind::EndOfData(body) if response.is_some_and(|response| response.code.is(PRDR)) => {
                 self.transactions.message(body, place);
                 self.transactions.expect_recipient_replies();
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
@@ -114,7 +115,7 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn finish_auth(&mut self, code: Option<&str>) {
+    pub(super) fn finish_auth(&mut self, code: Option<Code>) {
         if let Some((exchange, _)) = self.exchange.take() {
             self.auth.push(exchange.finish(code));
         }
@@ -122,4 +123,4 @@ impl Dialogue {
 }
 
 /// The reply of PRDR (draft-hall-prdr): the replies for each recipient follow, then one for the message.
-const PRDR: &str = "353";
+const PRDR: u16 = 353;
