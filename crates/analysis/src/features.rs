@@ -2,57 +2,66 @@
 
 use std::io;
 
-use serde::ser::SerializeMap;
+use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
 use crate::message::Message;
-use crate::model::{Command, Outcome, Recipient, Response, Session, Via};
+use crate::model::{Command, Outcome, Recipient, Response, Via};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
-use crate::report::{Capture, Mail, Report, Summary};
+use crate::report::{Mail, Report};
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Writes the document, indented, with a line end.
+/// Writes the document, each session and each transaction on a line of its own, with a line end.
+///
+/// The lines are made by all threads and written in order, so that the number of threads changes no octet.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, mut out: impl io::Write) -> io::Result<()> {
-    let document = Document {
-        protocol: "SMTP",
-        schema_version: SCHEMA_VERSION,
-        summary: &report.summary,
-        sessions: Sessions(&report.sessions),
-        transactions: report.transactions().into_iter().map(TransactionView).collect(),
-        capture: &report.capture,
-    };
-    serde_json::to_writer_pretty(&mut out, &document)?;
-    out.write_all(b"\n")
+    write!(out, "{{\"protocol\":\"SMTP\",\"schema_version\":{SCHEMA_VERSION},\n\"summary\":")?;
+    serde_json::to_writer(&mut out, &report.summary)?;
+    out.write_all(b",\n\"sessions\":{")?;
+    write_lines(&report.sessions, &mut out, |(key, session), line| {
+        serde_json::to_writer(&mut *line, key)?;
+        line.push(b':');
+        serde_json::to_writer(line, session)
+    })?;
+    out.write_all(b"},\n\"transactions\":[")?;
+    write_lines(&report.transactions(), &mut out, |mail, line| serde_json::to_writer(line, &TransactionView(*mail)))?;
+    out.write_all(b"],\n\"capture\":")?;
+    serde_json::to_writer(&mut out, &report.capture)?;
+    out.write_all(b"}\n")
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    protocol: &'static str,
-    schema_version: u32,
-    summary: &'a Summary,
-    sessions: Sessions<'a>,
-    transactions: Vec<TransactionView<'a>>,
-    capture: &'a Capture,
-}
-
-/// An object in the order of the report.
-struct Sessions<'a>(&'a [(String, Session)]);
-
-impl Serialize for Sessions<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, session) in self.0 {
-            map.serialize_entry(key, session)?;
+/// Writes items with commas between them, a line each. At most [`LINES_AT_A_TIME`] are in memory.
+fn write_lines<T: Sync>(
+    items: &[T],
+    out: &mut impl io::Write,
+    write_one: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Sync,
+) -> io::Result<()> {
+    let mut comma = "";
+    for batch in items.chunks(LINES_AT_A_TIME) {
+        let lines: Vec<serde_json::Result<Vec<u8>>> = batch
+            .par_iter()
+            .map(|item| {
+                let mut line = Vec::new();
+                write_one(item, &mut line).map(|()| line)
+            })
+            .collect();
+        for line in lines {
+            writeln!(out, "{comma}")?;
+            out.write_all(&line?)?;
+            comma = ",";
         }
-        map.end()
     }
+    Ok(())
 }
+
+/// Lines that are made before they are written.
+const LINES_AT_A_TIME: usize = 4096;
 
 /// The reply that decided; which command it answers is told by the transaction's `responses`.
 #[derive(Serialize)]

@@ -26,8 +26,8 @@ pub struct Mailbox {
 
 /// Fills in what the header (or the whole message, where it was kept) says.
 pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions) -> Message {
-    let parser = if options.body { MessageParser::default() } else { fields_that_are_printed() };
-    let parsed = if options.body { parser.parse(octets) } else { parser.parse_headers(octets) };
+    let parser = fields_that_are_printed();
+    let parsed = if options.body { parser.with_mime_headers().parse(octets) } else { parser.parse_headers(octets) };
     let Some(parsed) = parsed else {
         message.headers = options.headers.then(Vec::new);
         return message;
@@ -48,7 +48,7 @@ pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions
         let list = parsed.headers().iter().map(|header| Header {
             name: header.name().to_owned(),
             value: match &header.value {
-                HeaderValue::Text(decoded) => decoded.to_string(),
+                HeaderValue::Text(decoded) if is_unstructured(&header.name) => decoded.to_string(),
                 _ => unfolded(octets.get(header.offset_start() as usize..header.offset_end() as usize)),
             },
         });
@@ -71,6 +71,19 @@ fn fields_that_are_printed() -> MessageParser {
         .header_id(HeaderName::MessageId)
         .header_text(HeaderName::Subject)
         .default_header_text()
+}
+
+/// Whether the parser gives the whole text of a field: of identifiers it gives what is between the brackets.
+fn is_unstructured(name: &HeaderName<'_>) -> bool {
+    !matches!(
+        name,
+        HeaderName::MessageId
+            | HeaderName::ContentId
+            | HeaderName::InReplyTo
+            | HeaderName::References
+            | HeaderName::ReturnPath
+            | HeaderName::ResentMessageId
+    )
 }
 
 fn mailboxes(address: &Address<'_>) -> Vec<Mailbox> {

@@ -277,7 +277,7 @@ impl Dialogue {
         let asked_for_220 = self.queue.iter().any(|pending| matches!(pending.kind, Kind::StartTls));
         match code {
             220 => expected || !asked_for_220,
-            421 | 400..=599 => expected,
+            400..=599 => expected,
             _ => false,
         }
     }

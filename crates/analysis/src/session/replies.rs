@@ -10,11 +10,13 @@ use crate::output::excerpt;
 
 impl Tracker {
     pub(super) fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
-        if std::mem::take(&mut self.reply_is_overdue) && begins_like_reply(bytes) && self.dialogue.outstanding() <= 2 {
-            if let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial() {
-                let next = self.dialogue.reply(&reply, at);
-                self.go_on(next, at.timestamp);
-            }
+        if std::mem::take(&mut self.reply_is_overdue)
+            && begins_like_reply(bytes)
+            && self.dialogue.outstanding() <= 2
+            && let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial()
+        {
+            let next = self.dialogue.reply(&reply, at);
+            self.go_on(next, at.timestamp);
         }
         loop {
             if self.tentative.is_some() && self.dialogue.only_content_is_due() {

@@ -1,0 +1,148 @@
+//! Any segments of four connections: of each direction every payload octet is accounted for, what is told has no hole,
+//! and every connection that opens closes.
+//!
+//! Input: an octet for the limits, then eight octets a segment:
+//!
+//! ```text
+//!   0   bit 0 from the client, 1–2 which connection, 3 SYN, 4 FIN, 5 RST, 6 ACK, 7 half the sequence space away
+//!   1–2 sequence number, signed, from the initial one on
+//!   3–4 acknowledgment number, signed, from the other side's initial one on
+//!   5   octets of payload
+//!   6   bit 0 differs from the true octets, 1–7 octets cut off by the snap length
+//!   7   time since the segment before: up to 127 squared, times 50 ms; from 128 on backwards, in ms
+//! ```
+
+#![no_main]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use capture::{Flags, Segment, SeqNumber, Timestamp};
+use libfuzzer_sys::fuzz_target;
+use reassembly::{
+    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, PerDirection, StreamEvent,
+};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&[choice], rest)) = input.split_first_chunk::<1>() else { return };
+    let small =
+        FlowLimits { flows: 2, held_octets_per_direction: 700, held_octets_per_table: 1_000, ..FlowLimits::default() };
+    let limits = if choice % 2 == 0 { FlowLimits::default() } else { small };
+    let mut auditor = Auditor { flows: limits.flows, ..Auditor::default() };
+    let mut table = FlowTable::new(limits);
+    let (mut millis, mut payload_octets) = (1_000_000_i64, 0);
+    for &record in rest.as_chunks::<8>().0 {
+        let [bits, seq_low, seq_high, ack_low, ack_high, len, copy, time] = record;
+        millis += match time.cast_signed() {
+            back @ ..0 => i64::from(back),
+            forth => i64::from(forth) * i64::from(forth) * 50,
+        };
+        let side = Side { from_client: bits & 1 != 0, connection: (bits >> 1) & 3 };
+        let seq = i32::from(i16::from_le_bytes([seq_low, seq_high]));
+        let ack = i32::from(i16::from_le_bytes([ack_low, ack_high]));
+        let payload: Vec<u8> = (seq..).take(usize::from(len)).map(|at| at.to_le_bytes()[0] ^ (copy & 1)).collect();
+        let away = if bits & 0x80 != 0 { 1 << 31 } else { 0 };
+        let segment = Segment {
+            source: side.address(),
+            destination: side.other().address(),
+            seq: side.initial().plus(seq.cast_unsigned()).plus(away),
+            ack: (bits & 0x40 != 0).then(|| side.other().initial().plus(ack.cast_unsigned())),
+            flags: Flags { syn: bits & 0x08 != 0, fin: bits & 0x10 != 0, rst: bits & 0x20 != 0 },
+            payload: &payload,
+            payload_at: None,
+            missing: u32::from(copy >> 1),
+            timestamp: Timestamp::from_nanos(millis * 1_000_000),
+        };
+        payload_octets += u64::from(len);
+        table.push(&segment, &mut auditor);
+        assert!(auditor.open <= auditor.flows, "more connections than the limit allows");
+    }
+    table.finish(&mut auditor);
+    assert_eq!(auditor.open, 0, "a connection was not closed");
+    assert_eq!(auditor.opened, table.connections());
+    assert!(auditor.payload <= payload_octets);
+});
+
+#[derive(Clone, Copy)]
+struct Side {
+    from_client: bool,
+    connection: u8,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        Self { from_client: !self.from_client, ..self }
+    }
+
+    fn address(self) -> SocketAddr {
+        let port = if self.from_client { 40_000 + u16::from(self.connection) } else { 25 };
+        SocketAddr::from((Ipv4Addr::new(192, 0, 2, u8::from(self.from_client)), port))
+    }
+
+    /// The client's numbers soon wrap.
+    fn initial(self) -> SeqNumber {
+        SeqNumber::new(if self.from_client { u32::MAX - 200 } else { 1_000 })
+    }
+}
+
+/// Checks what it is told.
+#[derive(Default)]
+struct Auditor {
+    flows: usize,
+    open: usize,
+    opened: u64,
+    payload: u64,
+}
+
+#[derive(Default)]
+struct Heard {
+    next: PerDirection<u64>,
+    delivered: PerDirection<u64>,
+    missing: PerDirection<u64>,
+    half_closed: PerDirection<bool>,
+}
+
+impl FlowObserver for Auditor {
+    type State = Heard;
+
+    fn open(&mut self, _: &FlowInfo) -> Heard {
+        self.open += 1;
+        self.opened += 1;
+        Heard::default()
+    }
+
+    fn event(&mut self, _: &FlowInfo, heard: &mut Heard, event: StreamEvent<'_>) -> Interest {
+        match event {
+            StreamEvent::Data { direction, offset, bytes, .. } => {
+                assert_eq!(offset, heard.next[direction], "a hole before data");
+                assert!(!bytes.is_empty() && !heard.half_closed[direction]);
+                heard.next[direction] += bytes.len() as u64;
+                heard.delivered[direction] += bytes.len() as u64;
+            }
+            StreamEvent::Gap { direction, offset, len, .. } => {
+                assert_eq!(offset, heard.next[direction], "a hole before a gap");
+                assert!(len > 0 && !heard.half_closed[direction]);
+                heard.next[direction] += len;
+                heard.missing[direction] += len;
+            }
+            StreamEvent::Overlap { len, .. } => assert!(len > 0),
+            StreamEvent::HalfClosed { direction, offset, .. } => {
+                assert_eq!(offset, heard.next[direction]);
+                assert!(!heard.half_closed[direction], "closed twice");
+                heard.half_closed[direction] = true;
+            }
+        }
+        Interest::Follow
+    }
+
+    fn close(&mut self, flow: Flow<Heard>, _: FlowEnd) {
+        self.open -= 1;
+        for direction in Direction::BOTH {
+            let (octets, heard) = (flow.octets(direction), flow.state());
+            let accounted = octets.delivered + octets.retransmitted + octets.conflicting + octets.discarded;
+            assert_eq!(octets.payload, accounted, "{octets:?}");
+            assert_eq!(octets.delivered, heard.delivered[direction]);
+            assert_eq!(octets.missing, heard.missing[direction]);
+            self.payload += octets.payload;
+        }
+    }
+}
