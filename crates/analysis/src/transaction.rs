@@ -159,12 +159,13 @@ impl Transactions {
             open.take_message(body);
         }
         // RFC 3030 §2: after a chunk that failed, further ones fail too; the first failure tells why.
-        if open.refusal.is_none() {
+        if reply.is_some_and(|reply| reply.class() == 2) {
+            open.refusal = None;
+        } else if open.refusal.is_none() {
             open.refusal = refused.cloned();
         }
         if let (true, Some(reply)) = (last, reply) {
-            let decisive = open.refusal.clone().unwrap_or_else(|| reply.clone());
-            self.decide(&decisive);
+            self.decide(reply);
         }
     }
 

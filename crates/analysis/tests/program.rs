@@ -327,7 +327,7 @@ fn the_number_of_threads_changes_nothing() {
 fn times_have_every_digit() {
     let folder = Folder::new();
     let printed = smtpscope(&["features", &folder.file("a.pcap", &pcap(&one_mail()))]);
-    assert!(printed.text().contains("\"first_seen\": 1700000000.123456789"), "{}", printed.text());
+    assert!(printed.text().contains("\"first_seen\":1700000000.123456789"), "{}", printed.text());
 }
 
 #[test]

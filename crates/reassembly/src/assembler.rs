@@ -59,6 +59,11 @@ impl Assembler {
         self.pieces.first_key_value().map(|(&offset, _)| offset)
     }
 
+    /// Offset behind the last piece.
+    pub(crate) fn end_offset(&self) -> Option<u64> {
+        self.pieces.last_key_value().map(|(&offset, piece)| offset + piece.len())
+    }
+
     /// The first piece, without taking it.
     pub(crate) fn first(&self) -> Option<(u64, &Piece)> {
         self.pieces.first_key_value().map(|(&offset, piece)| (offset, piece))

@@ -53,6 +53,9 @@ impl Conversation {
 
     /// Delivers or gives up everything that is held: the connection is over.
     pub(crate) fn finish(&mut self, now: Timestamp, emit: &mut dyn FnMut(StreamEvent<'_>)) {
+        for direction in Direction::BOTH {
+            self.streams[direction].origin_is_settled = true;
+        }
         self.drain(emit);
         while let Some(direction) = self.longest_waiting() {
             self.give_up(direction, GapCause::FlowEnd, now, emit);
@@ -246,7 +249,9 @@ impl Conversation {
 
     fn half_close(&mut self, direction: Direction, timestamp: Timestamp, emit: &mut dyn FnMut(StreamEvent<'_>)) {
         let stream = &mut self.streams[direction];
-        if stream.fin == Some(stream.next) && !stream.half_closed {
+        // Picked up in the middle, the octets before a FIN that comes first may still turn up.
+        let is_settled = stream.origin_is_settled || stream.next > 0;
+        if stream.fin == Some(stream.next) && !stream.half_closed && is_settled {
             stream.half_closed = true;
             emit(StreamEvent::HalfClosed { direction, offset: stream.next, timestamp });
         }

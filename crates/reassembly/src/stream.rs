@@ -15,14 +15,16 @@ use crate::assembler::Assembler;
 pub(crate) struct Stream {
     /// Sequence number of the octet at offset 0.
     origin: Option<SeqNumber>,
-    /// Whether `origin` comes from a SYN of this direction and so is beyond doubt.
-    pub(crate) syn_seen: bool,
+    /// Whether `origin` cannot move any more: it comes from a SYN of this direction, or the flow is over.
+    pub(crate) origin_is_settled: bool,
     /// Whether any segment of this direction was captured.
     pub(crate) seen: bool,
     /// Offset of the next octet to deliver.
     pub(crate) next: u64,
     /// Offset up to which the other side has acknowledged, the FIN not counted.
     pub(crate) acknowledged: u64,
+    /// Whether it has acknowledged anything at all.
+    was_acknowledged: bool,
     /// Offset up to which what acknowledges it no longer waits: what is missing there is taken for a FIN.
     pub(crate) excused: u64,
     /// Offset behind the last octet, once the FIN is known.
@@ -63,11 +65,11 @@ const WINDOW: i64 = 1 << 30;
 impl Stream {
     /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4).
     pub(crate) fn on_syn(&mut self, isn: SeqNumber) {
-        if self.syn_seen || self.next > 0 {
+        if self.origin_is_settled || self.next > 0 {
             return;
         }
         self.move_origin(isn.plus(1));
-        self.syn_seen = true;
+        self.origin_is_settled = true;
     }
 
     /// Whether a SYN with this number can be the one this stream began with.
@@ -80,7 +82,7 @@ impl Stream {
         match self.origin {
             None => self.origin = Some(seq),
             // Picked up in the middle, and an earlier octet turns up before any was delivered.
-            Some(origin) if !self.syn_seen && self.next == 0 && self.held.is_empty() => {
+            Some(origin) if !self.origin_is_settled && self.next == 0 && self.held.is_empty() && !self.half_closed => {
                 let distance = i64::from(seq.distance_from(origin));
                 if (-WINDOW..0).contains(&distance) {
                     self.move_origin(seq);
@@ -108,13 +110,14 @@ impl Stream {
     pub(crate) fn on_ack(&mut self, ack: SeqNumber) -> Option<u64> {
         let offset = u64::try_from(self.offset_of(ack)?).ok()?;
         let offset = self.fin.map_or(offset, |fin| offset.min(fin));
+        self.was_acknowledged = true;
         self.acknowledged = self.acknowledged.max(offset);
         Some(offset)
     }
 
-    /// Records where the stream ends; the first FIN counts.
+    /// Records where the stream ends; the first FIN counts. One in front of octets that were captured ends nothing.
     pub(crate) fn on_fin(&mut self, offset: u64) {
-        if self.fin.is_none() && offset >= self.next {
+        if self.fin.is_none() && offset >= self.next && self.held.end_offset().is_none_or(|end| end <= offset) {
             self.fin = Some(offset);
             self.acknowledged = self.acknowledged.min(offset);
         }
@@ -137,7 +140,10 @@ impl Stream {
     fn move_origin(&mut self, origin: SeqNumber) {
         if let Some(old) = self.origin {
             let moved = i64::from(old.distance_from(origin));
-            self.acknowledged = self.acknowledged.checked_add_signed(moved).unwrap_or(0);
+            if self.was_acknowledged {
+                self.acknowledged = self.acknowledged.checked_add_signed(moved).unwrap_or(0);
+            }
+            self.fin = self.fin.and_then(|fin| fin.checked_add_signed(moved));
             self.excused = 0;
         }
         self.origin = Some(origin);

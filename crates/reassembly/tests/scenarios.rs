@@ -244,6 +244,19 @@ fn octets_behind_the_fin_are_no_part_of_the_stream() {
 }
 
 #[test]
+fn a_fin_in_front_of_captured_octets_ends_nothing() {
+    let seen = one(&after_handshake([s(621).data("behind"), s(500).fin(), s(500).ack(100).data("first")]));
+    assert_eq!(seen.story, " <first <[FlowEnd_116] <behind");
+}
+
+#[test]
+fn an_earlier_octet_moves_the_fin_of_a_stream_picked_up_in_the_middle() {
+    let seen = one(&[c(99).syn(), s(755).ack(100).fin(), s(521).ack(100).data("octets before the FIN")]);
+    assert_eq!(seen.octets[1].discarded, 0);
+    assert!(seen.story.contains("<octets before the FIN <[FlowEnd_213] <."), "{}", seen.story);
+}
+
+#[test]
 fn a_fin_that_is_early_waits_for_the_octets_before_it() {
     let seen = one(&after_handshake([c(102).data("cd").fin(), c(100).data("ab")]));
     assert_eq!(seen.story, " >abcd >.");

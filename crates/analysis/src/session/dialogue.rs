@@ -314,8 +314,8 @@ impl Dialogue {
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
             return Next::Unchanged;
         };
-        self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.to_string());
         if !body.has_gap() {
+            self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.to_string());
             if response.class() >= 4 {
                 self.refused_early = Some(response);
             }

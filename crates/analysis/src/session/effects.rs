@@ -33,6 +33,10 @@ impl Dialogue {
                 };
             }
             Kind::EndOfData(_) | Kind::RecipientReplies { .. } => self.apply_end_of_data(pending, response),
+            Kind::Bdat { last: true, body } if self.lmtp && response.is_some() => {
+                self.transactions.bdat(false, body, place, None);
+                self.answer_recipients(Pending { kind: Kind::Other, ..pending }, response);
+            }
             Kind::Bdat { last, body } => self.transactions.bdat(last, body, place, response),
             Kind::InvalidBdat => self.transactions.invalid_bdat(place, response),
             Kind::Rset | Kind::Quit if taken => self.transactions.end(ending),
@@ -59,32 +63,38 @@ impl Dialogue {
         Next::Unchanged
     }
 
-    /// The end of the message, with its reply; LMTP has one for each recipient.
+    /// The end of the message, with its reply; LMTP and PRDR have one for each recipient.
     pub(super) fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
         let Pending { kind, place, end, .. } = pending;
-        let answered = match kind {
+        match kind {
             Kind::EndOfData(body) if self.lmtp && response.is_some() => {
                 self.transactions.message(body, place);
-                if self.transactions.expect_recipient_replies() == 0 {
-                    return;
-                }
-                (0, false)
+                self.answer_recipients(Pending { kind: Kind::Other, place, end, abandoned: None }, response);
             }
             Kind::EndOfData(body) if response.is_some_and(|response| response.code.is(PRDR)) => {
                 self.transactions.message(body, place);
                 self.transactions.expect_recipient_replies();
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
-                return self.queue.push_front(Pending { kind, place, end, abandoned: None });
+                self.queue.push_front(Pending { kind, place, end, abandoned: None });
             }
-            Kind::EndOfData(body) => return self.transactions.end_of_data(body, place, response),
-            Kind::RecipientReplies { answered, then_one_for_all } => (answered, then_one_for_all),
-            _ => return,
-        };
-        let (answered, then_one_for_all) = answered;
-        let Some(response) = response else { return };
-        if self.transactions.recipient_reply(answered, then_one_for_all, response) {
-            let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
-            self.queue.push_front(Pending { kind, place, end, abandoned: None });
+            Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
+            Kind::RecipientReplies { answered, then_one_for_all } => {
+                let more = response
+                    .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
+                if more {
+                    let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
+                    self.queue.push_front(Pending { kind, place, end, abandoned: None });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// LMTP: the first of the replies to a message (RFC 2033 §4.2 and §4.3).
+    fn answer_recipients(&mut self, pending: Pending, response: Option<&Response>) {
+        if self.transactions.expect_recipient_replies() > 0 {
+            let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: false };
+            self.apply_end_of_data(Pending { kind, ..pending }, response);
         }
     }
 

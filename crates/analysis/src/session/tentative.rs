@@ -53,6 +53,8 @@ impl Tentative {
     pub(crate) fn restore(&self, body: &mut Body) {
         let dot_line = match self.variant {
             DotLineVariant::LfDotCrLf => 3,
+            // The dot stood at the beginning of a line and was taken for one that transparency put there.
+            DotLineVariant::CrLfDotLf => 1,
             _ => 2,
         };
         let behind = body.octets() - self.octets.min(body.octets());
