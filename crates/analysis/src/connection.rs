@@ -37,6 +37,9 @@ enum Turn {
 /// Octets of one direction that are kept while a connection is undecided.
 const OPENING_OCTETS: usize = 8192;
 
+/// Events that are kept meanwhile.
+const OPENING_TURNS: usize = 1024;
+
 /// Follows connections and hands over the sessions among them as they end.
 pub(crate) struct Observer<F> {
     options: Options,
@@ -120,15 +123,20 @@ impl Opening {
             }
             StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
                 let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-                self.turns.push(Turn::Gap { direction, octets: len, at });
-                false
+                match self.turns.last_mut() {
+                    Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += len,
+                    _ => self.turns.push(Turn::Gap { direction, octets: len, at }),
+                }
+                self.turns.len() > OPENING_TURNS
             }
             _ => false,
         }
     }
 
     fn judge(&self, flow: &FlowInfo, at_the_end: bool) -> Verdict {
-        let full = self.from_originator.len() > OPENING_OCTETS || self.from_responder.len() > OPENING_OCTETS;
+        let full = self.from_originator.len() > OPENING_OCTETS
+            || self.from_responder.len() > OPENING_OCTETS
+            || self.turns.len() > OPENING_TURNS;
         Evidence {
             from_originator: &self.from_originator,
             from_responder: &self.from_responder,

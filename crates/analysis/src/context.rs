@@ -5,7 +5,7 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::insights::security::{self, SecurityInsights};
+use crate::insights::security::{self, Finding, SecurityInsights};
 use crate::model::{Outcome, Session};
 use crate::output::codes::Code;
 use crate::output::time::Time;
@@ -28,8 +28,9 @@ pub fn write(report: &Report, detail_level: u8, max_conversations: usize, mut ou
         omitted: Omitted {
             transactions: omitted_transactions,
             sessions: report.sessions.len() - shown_sessions,
-            patterns: security.omitted,
+            patterns: security.omitted(),
         },
+        findings: security.findings(),
         security_insights: security,
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
@@ -42,6 +43,7 @@ struct Document<'a> {
     protocol: &'static str,
     transactions: Vec<Conversation<'a>>,
     security_insights: SecurityInsights<'a>,
+    findings: Vec<Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Vec<SessionView<'a>>>,
     omitted: Omitted,
@@ -98,16 +100,9 @@ enum Step<'a> {
 
 impl<'a> Conversation<'a> {
     fn new(mail: Mail<'a>, detail_level: u8) -> Self {
-        let Mail { key, session, transaction } = mail;
+        let Mail { key, transaction, .. } = mail;
         let rcpt_to: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         let completed = transaction.outcome == Outcome::Accepted;
-        let answers = |range: &std::ops::Range<usize>| {
-            let range = range.clone();
-            session
-                .responses
-                .iter()
-                .filter(move |response| response.command.is_some_and(|index| range.contains(&index)))
-        };
         Self {
             timestamp: transaction.timestamp,
             session: key,
@@ -116,10 +111,7 @@ impl<'a> Conversation<'a> {
             completed,
             outcome: transaction.outcome,
             query: Query { mail_from: &transaction.mail_from, rcpt_to, has_data: transaction.has_data },
-            response: Codes {
-                codes: answers(&transaction.commands).map(|response| response.code).collect(),
-                successful: completed,
-            },
+            response: Codes { codes: mail.answers().map(|response| response.code).collect(), successful: completed },
             command_sequence: (detail_level >= 2).then(|| sequence(mail)),
         }
     }
@@ -129,13 +121,15 @@ impl<'a> Conversation<'a> {
 fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
     let range = mail.transaction.commands.clone();
     let mut steps: Vec<(Time, usize, Step<'_>)> = Vec::new();
-    for (index, command) in mail.session.commands.iter().enumerate().filter(|(index, _)| range.contains(index)) {
+    let commands = mail.session.commands.get(range.clone()).unwrap_or_default();
+    for (index, command) in range.zip(commands) {
         let step =
             Step::Command { timestamp: command.timestamp, command: &command.command, parameter: &command.parameter };
         steps.push((command.timestamp, 2 * index, step));
     }
-    for response in &mail.session.responses {
-        if let Some(index) = response.command.filter(|index| range.contains(index)) {
+    let responses = mail.session.responses.get(mail.transaction.responses.clone()).unwrap_or_default();
+    for response in responses {
+        if let Some(index) = response.command.filter(|index| mail.transaction.commands.contains(index)) {
             let step =
                 Step::Response { timestamp: response.timestamp, code: response.code, message: &response.parameter };
             steps.push((response.timestamp, 2 * index + 1, step));

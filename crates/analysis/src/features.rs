@@ -47,7 +47,7 @@ fn write_lines<T: Sync>(
         let lines: Vec<serde_json::Result<Vec<u8>>> = batch
             .par_iter()
             .map(|item| {
-                let mut line = Vec::new();
+                let mut line = Vec::with_capacity(LINE_OCTETS);
                 write_one(item, &mut line).map(|()| line)
             })
             .collect();
@@ -59,6 +59,9 @@ fn write_lines<T: Sync>(
     }
     Ok(())
 }
+
+/// What most lines fit in, in octets.
+const LINE_OCTETS: usize = 8 << 10;
 
 /// Lines that are made before they are written.
 const LINES_AT_A_TIME: usize = 4096;
@@ -104,7 +107,7 @@ impl Serialize for TransactionView<'_> {
             commands: &'a [Command],
             responses: Vec<Response>,
         }
-        let Mail { key, session, transaction } = self.0;
+        let Mail { key, session, transaction, .. } = self.0;
         Fields {
             timestamp: transaction.timestamp,
             session: key,

@@ -66,6 +66,8 @@ pub struct Session {
     pub transaction_count: usize,
     /// What was out of the ordinary.
     pub anomalies: Vec<Anomaly>,
+    /// How many more there were.
+    pub further_anomalies: u64,
     /// What became of the payload octets.
     pub octets: Octets,
     /// The transactions, in order; printed beside the sessions, not inside them.
@@ -263,6 +265,8 @@ pub struct Transaction {
     pub message: Option<Message>,
     /// Its commands: from MAIL on, in [`Session::commands`].
     pub commands: std::ops::Range<usize>,
+    /// Where its replies stand in [`Session::responses`]; others may stand among them.
+    pub responses: std::ops::Range<usize>,
 }
 
 /// The command that carries a message.

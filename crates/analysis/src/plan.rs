@@ -1,5 +1,6 @@
 //! Which captures to read, and in which order: by the time of their first packet, as one recording.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -60,11 +61,12 @@ impl Plan {
                 (path, from_directory, first)
             })
             .collect();
+        let mut seen = HashSet::new();
         for (path, from_directory, first) in looked_at {
             match first {
                 Ok(first_packet) => {
-                    // A file named twice is one file.
-                    if !plan.inputs.iter().any(|input| input.path == path) {
+                    // A file named twice is one file, whatever its names are.
+                    if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
                         plan.inputs.push(Input { path, first_packet });
                     }
                 }

@@ -43,7 +43,8 @@ impl Report {
             .sessions
             .iter()
             .flat_map(|(key, session)| {
-                session.transactions.iter().map(move |transaction| Mail { key, session, transaction })
+                let transactions = session.transactions.iter().enumerate();
+                transactions.map(move |(index, transaction)| Mail { key, session, index, transaction })
             })
             .collect();
         mails.sort_by(|a, b| (a.transaction.timestamp, a.key).cmp(&(b.transaction.timestamp, b.key)));
@@ -58,11 +59,20 @@ pub struct Mail<'a> {
     pub key: &'a str,
     /// The session.
     pub session: &'a Session,
+    /// The number of the transaction within its session, from 0.
+    pub index: usize,
     /// The transaction.
     pub transaction: &'a Transaction,
 }
 
 impl Mail<'_> {
+    /// Its replies, as they stand in the session.
+    pub fn answers(&self) -> impl Iterator<Item = &Response> {
+        let range = &self.transaction.commands;
+        let responses = self.session.responses.get(self.transaction.responses.clone()).unwrap_or_default();
+        responses.iter().filter(|response| response.command.is_some_and(|command| range.contains(&command)))
+    }
+
     /// Its replies, `command` counted from the transaction's first command on.
     pub fn responses(&self) -> Vec<Response> {
         let range = &self.transaction.commands;
@@ -70,7 +80,7 @@ impl Mail<'_> {
             let command = response.command.filter(|command| range.contains(command))?;
             Some(Response { command: Some(command - range.start), ..response.clone() })
         };
-        self.session.responses.iter().filter_map(rebased).collect()
+        self.answers().filter_map(rebased).collect()
     }
 }
 

@@ -282,6 +282,7 @@ impl Open {
                 final_response: None,
                 queue_id: None,
                 message: None,
+                responses: 0..0,
                 commands: place.command.map_or(0..0, |command| Range { start: command, end: command + 1 }),
             },
             refused_at_mail: None,

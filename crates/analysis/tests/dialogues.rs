@@ -31,3 +31,5 @@ mod rfc4954_auth;
 mod rfc5321_examples;
 #[path = "dialogue_support/rfc_parameters.rs"]
 mod rfc_parameters;
+#[path = "dialogue_support/secrets.rs"]
+mod secrets;

@@ -162,6 +162,7 @@ impl Conversation {
         if in_turn && fits {
             if new.len() > 0 {
                 self.deliver(direction, &new, emit);
+                self.streams[direction].refute_ack();
             }
             self.half_close(direction, segment.timestamp, emit);
         } else if new.len() > 0 {

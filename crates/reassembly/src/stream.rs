@@ -132,6 +132,14 @@ impl Stream {
         (hole > 1 || !self.held.is_empty() || self.fin.is_some()).then_some(hole)
     }
 
+    /// Octets come in order although later ones have been acknowledged for a while: either they are only late, and the
+    /// next ACK says so again, or that ACK was of something never sent (RFC 9293 §3.10.7.4 discards it).
+    pub(crate) fn refute_ack(&mut self) {
+        if self.stalled_since.take().is_some() {
+            self.acknowledged = self.acknowledged.min(self.next);
+        }
+    }
+
     /// Whether an octet up to `offset` is still to be delivered, so that what acknowledges it has to wait.
     pub(crate) fn is_behind(&self, offset: u64) -> bool {
         self.seen && offset > self.next.max(self.excused)

@@ -24,6 +24,7 @@ pub struct FlowTable<S> {
     lingering: Chain,
     held: usize,
     now: Timestamp,
+    leap: Option<Timestamp>,
     counts: LimitCounts,
     connections: u64,
 }
@@ -47,6 +48,7 @@ impl<S> FlowTable<S> {
             lingering: Chain::default(),
             held: 0,
             now: Timestamp::from_nanos(i64::MIN),
+            leap: None,
             counts: LimitCounts::default(),
             connections: 0,
         }
@@ -64,7 +66,7 @@ impl<S> FlowTable<S> {
 
     /// Takes in the next segment of the recording and tells the observer what follows from it.
     pub fn push<O: FlowObserver<State = S>>(&mut self, segment: &Segment<'_>, observer: &mut O) {
-        self.now = self.now.max(segment.timestamp);
+        self.advance(segment.timestamp);
         let (key, side) = FlowKey::with_side(segment.source, segment.destination);
         let slot = match self.slots.get(&key) {
             None => self.begin(key, side, segment, observer),
@@ -78,6 +80,19 @@ impl<S> FlowTable<S> {
             self.feed(slot, side, segment, observer);
         }
         self.expire(observer);
+    }
+
+    /// The clock of the table follows the packets. A leap forward counts only when a second packet confirms it: one
+    /// corrupt time must not end every connection.
+    fn advance(&mut self, time: Timestamp) {
+        let is_first = self.connections == 0;
+        let leaps = !is_first && time.since(self.now) > self.limits.idle_time;
+        if leaps && self.leap.is_none_or(|earlier| time < earlier) {
+            self.leap = Some(time);
+        } else {
+            self.now = self.now.max(time);
+            self.leap = None;
+        }
     }
 
     /// Ends every connection that is left: the recording is over.
@@ -193,10 +208,21 @@ impl<S> FlowTable<S> {
                     .flow_mut(slot)
                     .is_some_and(|(flow, limits)| now.since(flow.last_seen()) > flow.patience(limits));
                 if !silent {
+                    self.pass_over_the_future(slot, chain);
                     break;
                 }
                 self.end(slot, FlowEnd::Idle, observer);
             }
+        }
+    }
+
+    /// A flow whose last packet is later than now (its time was corrupt) must not stand in the way of those behind it.
+    fn pass_over_the_future(&mut self, slot: u32, lingers: bool) {
+        let now = self.now;
+        if self.flow_mut(slot).is_some_and(|(flow, _)| flow.last_seen() > now) {
+            let chain = if lingers { &mut self.lingering } else { &mut self.open };
+            chain.remove(slot, &mut self.flows);
+            chain.push_back(slot, &mut self.flows);
         }
     }
 

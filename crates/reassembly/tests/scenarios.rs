@@ -1,5 +1,7 @@
 //! What RFC 9293 lets happen on a connection, and what captures do to it: one named case each.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -135,6 +137,11 @@ fn watch_with(limits: FlowLimits, segments: &[Seg]) -> Vec<Seen> {
 }
 
 fn run(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
+    run_open(table, recorder, segments);
+    finish(table, recorder);
+}
+
+fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
     let client: SocketAddr = "192.0.2.1:40000".parse().unwrap();
     let server: SocketAddr = "198.51.100.2:25".parse().unwrap();
     for seg in segments {
@@ -152,6 +159,9 @@ fn run(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
         };
         table.push(&segment, recorder);
     }
+}
+
+fn finish(table: &mut FlowTable<Seen>, recorder: &mut Recorder) {
     table.finish(recorder);
     for flow in &recorder.flows {
         for octets in flow.octets {
@@ -288,6 +298,40 @@ fn acknowledged_octets_may_be_late_but_not_for_ever() {
     let seen = one(&after_handshake(too_late));
     assert_eq!(seen.story, " >[Acknowledged_4] >QUIT");
     assert_eq!((seen.octets[0].missing, seen.octets[0].retransmitted), (4, 4));
+}
+
+#[test]
+fn an_ack_of_octets_never_sent_costs_nothing() {
+    let seen = one(&after_handshake([
+        s(500).ack(100 + (1 << 29)),
+        c(100).ack(500).data("NOOP").at(500),
+        c(104).ack(500).data("QUIT").at(3000),
+        s(500).ack(108).data("221 ").at(3001),
+    ]));
+    assert_eq!(seen.story, " >NOOPQUIT <221 ");
+}
+
+#[test]
+fn one_corrupt_time_ends_no_other_connection() {
+    let mut table = FlowTable::new(FlowLimits::default());
+    let mut recorder = Recorder::default();
+    let mut segments = after_handshake([c(100).ack(500).data("first")]);
+    run_open(&mut table, &mut recorder, &segments);
+    let elsewhere = Segment {
+        source: "192.0.2.9:9".parse().unwrap(),
+        destination: "198.51.100.2:25".parse().unwrap(),
+        seq: SeqNumber::new(0),
+        ack: None,
+        flags: Flags { syn: true, ..Flags::default() },
+        payload: &[],
+        payload_at: None,
+        missing: 0,
+        timestamp: Timestamp::from_nanos(4_000_000_000_000_000_000),
+    };
+    table.push(&elsewhere, &mut recorder);
+    segments = vec![c(105).ack(500).data("second").at(10)];
+    run(&mut table, &mut recorder, &segments);
+    assert!(recorder.flows.iter().any(|flow| flow.story == " >firstsecond"), "{:?}", recorder.flows);
 }
 
 #[test]

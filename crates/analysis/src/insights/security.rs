@@ -1,6 +1,8 @@
 //! What should worry somebody: failed logins, logins in clear, mail without TLS, mass mail, throw-away senders.
 
-use serde::Serialize;
+use std::collections::HashSet;
+
+use serde::{Serialize, Serializer};
 
 use super::domains::{domain_of, is_within};
 use crate::model::{Response, Session};
@@ -17,11 +19,12 @@ pub struct SecurityInsights<'a> {
     pub plaintext_auth: bool,
     /// Sessions with mail and without TLS.
     pub missing_tls: usize,
-    /// At most [`PATTERNS_SHOWN`] of them, by severity, then time.
+    /// By severity, then time; at most [`PATTERNS_SHOWN`] are printed.
+    #[serde(serialize_with = "first_patterns")]
     pub suspicious_patterns: Vec<Pattern<'a>>,
-    /// Patterns that are left out.
+    /// The transactions among them.
     #[serde(skip)]
-    pub omitted: usize,
+    concerned: HashSet<(&'a str, usize)>,
 }
 
 /// One thing seen in one session.
@@ -61,6 +64,10 @@ pub struct Pattern<'a> {
 pub struct Evidence {
     /// When.
     pub timestamp: Time,
+    /// Number of the packet in the recording; not known yet.
+    pub packet: Option<u64>,
+    /// Offset in the stream of that side; not known yet.
+    pub offset: Option<u64>,
     /// Who said it.
     pub direction: crate::anomaly::Role,
     /// What was said, escaped, at most 64 octets.
@@ -151,16 +158,19 @@ pub fn analyse(report: &Report) -> SecurityInsights<'_> {
     }
     let plaintext_auth = patterns.iter().any(|pattern| pattern.kind == Kind::PlaintextAuth);
     patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.severity));
-    SecurityInsights { auth_failures, plaintext_auth, missing_tls, suspicious_patterns: patterns, omitted: 0 }.bounded()
+    let concerned = patterns.iter().filter_map(|pattern| Some((pattern.session, pattern.transaction?))).collect();
+    SecurityInsights { auth_failures, plaintext_auth, missing_tls, suspicious_patterns: patterns, concerned }
 }
 
 impl SecurityInsights<'_> {
     /// Whether something was seen in this very transaction.
     pub fn concerns(&self, mail: &Mail<'_>) -> bool {
-        self.suspicious_patterns.iter().any(|pattern| {
-            let same = |index| mail.session.transactions.get(index).is_some_and(|t| std::ptr::eq(t, mail.transaction));
-            pattern.session == mail.key && pattern.transaction.is_some_and(same)
-        })
+        self.concerned.contains(&(mail.key, mail.index))
+    }
+
+    /// Patterns that are not printed.
+    pub fn omitted(&self) -> usize {
+        self.suspicious_patterns.len().saturating_sub(PATTERNS_SHOWN)
     }
 
     /// The patterns, grouped by kind.
@@ -196,12 +206,10 @@ impl SecurityInsights<'_> {
             references: kind.references(),
         }
     }
+}
 
-    fn bounded(mut self) -> Self {
-        self.omitted = self.suspicious_patterns.len().saturating_sub(PATTERNS_SHOWN);
-        self.suspicious_patterns.truncate(PATTERNS_SHOWN);
-        self
-    }
+fn first_patterns<S: Serializer>(patterns: &[Pattern<'_>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(patterns.iter().take(PATTERNS_SHOWN))
 }
 
 impl Kind {
@@ -228,6 +236,8 @@ impl Kind {
 fn of_attempt<'a>(key: &'a str, session: &'a Session, attempt: &AuthAttempt) -> Vec<Pattern<'a>> {
     let evidence = Evidence {
         timestamp: attempt.timestamp,
+        packet: None,
+        offset: None,
         direction: crate::anomaly::Role::Client,
         excerpt: crate::output::excerpt(format!("AUTH {}", attempt.mechanism).as_bytes()),
     };
@@ -251,9 +261,8 @@ fn of_attempt<'a>(key: &'a str, session: &'a Session, attempt: &AuthAttempt) -> 
         "EXTERNAL" | "ANONYMOUS" => Severity::Info,
         _ => Severity::Medium,
     };
-    let said_something = attempt.username.is_some() || attempt.outcome != AuthOutcome::Aborted;
     let mut patterns = Vec::new();
-    if said_something && severity > Severity::Info {
+    if attempt.credentials_sent && severity > Severity::Info {
         let description = format!("AUTH {}{who} over a connection without TLS", attempt.mechanism.escape_debug());
         patterns.push(base(Kind::PlaintextAuth, severity, description));
     }
@@ -271,11 +280,15 @@ fn of_transaction<'a>(key: &'a str, session: &'a Session, index: usize) -> Vec<P
     let count = transaction.recipients.len() as u64 + transaction.further_recipients;
     let reply = transaction.final_response.as_ref().map(|Response { timestamp, code, parameter, .. }| Evidence {
         timestamp: *timestamp,
+        packet: None,
+        offset: None,
         direction: crate::anomaly::Role::Server,
         excerpt: crate::output::excerpt(format!("{code} {parameter}").as_bytes()),
     });
     let mail = Evidence {
         timestamp: transaction.timestamp,
+        packet: None,
+        offset: None,
         direction: crate::anomaly::Role::Client,
         excerpt: crate::output::excerpt(format!("MAIL FROM:<{}>", mail_from.unwrap_or("")).as_bytes()),
     };

@@ -3,6 +3,8 @@
 pub mod codes;
 pub mod time;
 
+use std::collections::HashSet;
+
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
@@ -12,9 +14,9 @@ pub(crate) fn pairs_as_map<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
-    for (index, (keyword, value)) in pairs.iter().enumerate() {
-        let seen_before = pairs.iter().take(index).any(|(earlier, _)| earlier == keyword);
-        if !seen_before {
+    let mut seen = HashSet::new();
+    for (keyword, value) in pairs {
+        if seen.insert(keyword) {
             map.serialize_entry(keyword, value)?;
         }
     }

@@ -1,7 +1,8 @@
 //! The anomalies of a session, up to a limit.
 
-use smtp_parser::{Command, CommandLine, Deviation, Deviations, Reply, Verb};
+use smtp_parser::{Command, CommandLine, Deviation, Deviations, Reply};
 
+use super::auth::REDACTED;
 use super::dialogue::Stamp;
 use crate::anomaly::{Anomaly, AnomalyKind, Role};
 use crate::output::excerpt;
@@ -35,10 +36,11 @@ impl Anomalies {
 
 impl Anomalies {
     /// What the grammar noticed in a command line.
-    pub(super) fn of_command(&mut self, line: &CommandLine<'_>, at: Stamp) {
-        let shown = |line: &CommandLine<'_>| match line.known_verb() {
-            Some(Verb::Auth) => "AUTH [redacted]".to_owned(),
-            _ => excerpt(&[line.verb, b" ", line.argument].concat()),
+    pub(super) fn of_command(&mut self, line: &CommandLine<'_>, at: Stamp, is_secret: bool) {
+        let shown = || match (is_secret, line.known_verb()) {
+            (false, _) => excerpt(&[line.verb, b" ", line.argument].concat()),
+            (true, Some(verb)) => format!("{verb} {REDACTED}"),
+            (true, None) => REDACTED.to_owned(),
         };
         let mut seen = Vec::new();
         let path = match &line.command {
@@ -62,9 +64,7 @@ impl Anomalies {
         }
         seen.dedup();
         for kind in seen {
-            let detail =
-                if kind == AnomalyKind::UnknownCommand { line.verb.len().to_string() + " octets" } else { shown(line) };
-            self.add(kind, at, Role::Client, detail);
+            self.add(kind, at, Role::Client, shown());
         }
     }
 

@@ -22,6 +22,9 @@ pub struct AuthAttempt {
     pub code: Option<Code>,
     /// When AUTH was sent.
     pub timestamp: Time,
+    /// Whether the client has sent any response: without one, nothing was exposed.
+    #[serde(skip)]
+    pub credentials_sent: bool,
     /// The client's responses, only where secrets are to be revealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responses: Option<Vec<SecretText>>,
@@ -36,7 +39,7 @@ pub struct SecretText(String);
 
 impl std::fmt::Debug for SecretText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(REDACTED)
     }
 }
 
@@ -75,7 +78,11 @@ pub(crate) struct AuthExchange {
 impl AuthExchange {
     pub(crate) fn new(mechanism: &[u8], initial: Option<Secret<'_>>, timestamp: Time, reveal: bool) -> Self {
         let mut exchange = Self {
-            mechanism: text(mechanism).to_ascii_uppercase(),
+            mechanism: if reveal || is_mechanism(mechanism) {
+                text(mechanism).to_ascii_uppercase()
+            } else {
+                REDACTED.to_owned()
+            },
             timestamp,
             sasl: SaslExchange::new(mechanism),
             responses: reveal.then(Vec::new),
@@ -127,6 +134,7 @@ impl AuthExchange {
             outcome,
             code,
             timestamp: self.timestamp,
+            credentials_sent: self.answers > usize::from(self.cancelled),
             responses: self.responses,
         }
     }
@@ -134,3 +142,81 @@ impl AuthExchange {
 
 /// Responses of one exchange that are kept; the longest known mechanism needs four.
 const RESPONSES_KEPT: usize = 16;
+
+/// What stands for a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Whether a word is the name of a mechanism. RFC 4422 §3.1:
+///
+/// > `sasl-mech = 1*20mech-char`, `mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE`
+///
+/// Clients also write the common ones in lower case. Any other word may be a password that was typed too early.
+pub(crate) fn is_mechanism(word: &[u8]) -> bool {
+    let is_mech_char =
+        |octet: &u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
+    COMMON_MECHANISMS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+        || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
+}
+
+const COMMON_MECHANISMS: [&str; 10] =
+    ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
+
+/// Words that must not come back in the text of a reply. A few are enough: servers quote the last line.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    words: std::collections::VecDeque<String>,
+}
+
+impl Secrets {
+    /// Shorter words are left: they occur in any text.
+    const SHORTEST: usize = 6;
+    const KEPT: usize = 16;
+
+    pub(crate) fn remember(&mut self, word: &[u8]) {
+        if word.len() >= Self::SHORTEST && word.len() <= RESPONSE_QUOTED && !is_mechanism(word) {
+            self.words.push_back(text(word));
+            if self.words.len() > Self::KEPT {
+                self.words.pop_front();
+            }
+        }
+    }
+
+    /// The text without them.
+    pub(crate) fn redact(&self, reply: &str) -> String {
+        self.words.iter().fold(reply.to_owned(), |shown, word| {
+            if shown.contains(word.as_str()) { shown.replace(word.as_str(), REDACTED) } else { shown }
+        })
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// No server quotes more than this, in octets.
+const RESPONSE_QUOTED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_mechanism_may_be_a_password() {
+        for name in ["PLAIN", "plain", "Login", "SCRAM-SHA-256-PLUS", "FOOBAR"] {
+            assert!(is_mechanism(name.as_bytes()), "{name}");
+        }
+        for word in ["c2VjcmV0LXBhc3N3b3Jk", "hunter2", "PLAIN:AGEAYg", "ABCDEFGHIJKLMNOPQRSTU"] {
+            assert!(!is_mechanism(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_quotes_is_redacted() {
+        let mut secrets = Secrets::default();
+        secrets.remember(b"c2VjcmV0");
+        assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\""), "500 unrecognized: \"[redacted]\"");
+        assert_eq!(format!("{secrets:?}"), "[redacted]");
+    }
+}

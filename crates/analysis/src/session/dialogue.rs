@@ -3,11 +3,13 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
+use std::sync::Arc;
+
 use smtp_parser::{Command as Parsed, CommandLine, Reply, Verb};
 
 use super::Options;
 use super::anomalies::Anomalies;
-use super::auth::{AuthAttempt, AuthExchange};
+use super::auth::{AuthAttempt, AuthExchange, REDACTED, Secrets, is_mechanism};
 use super::pending::{Kind, Pending, Queue};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
@@ -64,7 +66,11 @@ pub(crate) struct Dialogue {
     refused_early: Option<Response>,
     /// The message in BDAT chunks that is being received.
     chunks: Option<Body>,
-    replies_lost: bool,
+    /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
+    replies_lost: Option<u64>,
+    /// Lines that no verb begins may be credentials.
+    sasl_suspected: bool,
+    secrets: Secrets,
     pub(super) lmtp: bool,
 }
 
@@ -87,7 +93,9 @@ impl Dialogue {
             body: None,
             refused_early: None,
             chunks: None,
-            replies_lost: false,
+            replies_lost: None,
+            sasl_suspected: false,
+            secrets: Secrets::default(),
             lmtp: false,
             options,
         }
@@ -95,27 +103,31 @@ impl Dialogue {
 
     /// A command line. Returns whether what follows it cannot be read before its reply.
     pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
-        self.anomalies.of_command(line, at);
+        let is_secret = self.is_secret(line);
+        self.anomalies.of_command(line, at, is_secret);
         let kind = Kind::of(line);
-        if self.replies_lost && self.queue.len() == 1 && at.acknowledged.is_some() {
-            // A client that does not pipeline has seen the reply that the capture has not.
-            self.unanswered();
+        if let Some(end) = self.replies_lost
+            && at.acknowledged >= Some(end)
+        {
+            // The client has gone on behind the gap: what it had sent before got its reply in there.
+            self.replies_lost = None;
+            while self.queue.front().is_some_and(|pending| pending.acknowledged < Some(end)) {
+                self.unanswered();
+            }
         }
         if matches!(kind, Kind::Empty) {
             let place = Place { command: None, timestamp: at.timestamp };
-            self.queue.push(Pending { kind, place, end: at.offset + line.octets, abandoned: None });
+            self.enqueue(kind, place, Stamp { offset: at.offset + line.octets, ..at });
             return false;
         }
         let place = Place { command: Some(self.commands.len()), timestamp: at.timestamp };
-        let after_auth = self.commands.last().is_some_and(|command| command.command == "AUTH");
         self.commands.push(Command {
             command: match line.known_verb() {
                 Some(verb) => verb.as_str().into(),
-                // A client that goes on with its credentials although AUTH was refused.
-                None if after_auth && !self.options.reveal_secrets => "[redacted]".into(),
+                None if is_secret => REDACTED.into(),
                 None => text(line.verb).into(),
             },
-            parameter: self.parameter(line),
+            parameter: self.parameter(line, is_secret),
             timestamp: at.timestamp,
         });
         let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls);
@@ -133,11 +145,14 @@ impl Dialogue {
             _ => {}
         }
         let abandoned = self.chunks.take_if(|_| kind.abandons_chunks());
-        self.queue.push(Pending { kind, place, end: at.offset + line.octets, abandoned });
-        if self.queue.len() > self.options.pending_limit {
-            self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
-            self.unanswered();
-        }
+        self.queue.push(Pending {
+            kind,
+            place,
+            end: at.offset + line.octets,
+            acknowledged: at.acknowledged,
+            abandoned,
+        });
+        self.bound_queue(at);
         waits
     }
 
@@ -148,11 +163,13 @@ impl Dialogue {
 
     /// A response to a SASL challenge.
     pub(crate) fn auth_response(&mut self, response: smtp_parser::Secret<'_>, at: Stamp) {
-        if let Some((exchange, place)) = &mut self.exchange {
+        self.secrets.remember(response.reveal());
+        let mut place = Place { command: None, timestamp: at.timestamp };
+        if let Some((exchange, of_auth)) = &mut self.exchange {
             exchange.respond(response);
-            let place = *place;
-            self.queue.push(Pending { kind: Kind::Auth, place, end: at.offset, abandoned: None });
+            place = *of_auth;
         }
+        self.enqueue(Kind::Auth, place, at);
     }
 
     /// The client begins the message.
@@ -192,7 +209,7 @@ impl Dialogue {
         let mut response = Response {
             code: Code(reply.code),
             enhanced_code: reply.enhanced.map(Enhanced),
-            parameter: String::from_utf8_lossy(reply.text).into(),
+            parameter: self.without_secrets(reply.text),
             timestamp: at.timestamp,
             command: None,
         };
@@ -205,6 +222,7 @@ impl Dialogue {
             self.responses.push(response);
             return Next::Unchanged;
         }
+        self.sasl_suspected |= code == 334;
         self.skip_unanswerable(code, at);
         let Some(pending) = self.queue.pop() else {
             return self.reply_to_nobody(response, reply, at);
@@ -218,13 +236,13 @@ impl Dialogue {
     pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
         self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
         let place = Place { command: None, timestamp: at.timestamp };
-        self.queue.push(Pending { kind: Kind::Lost, place, end: at.offset, abandoned: None });
+        self.enqueue(Kind::Lost, place, at);
     }
 
     /// Octets of the server's replies are lost.
     pub(crate) fn replies_lost(&mut self, at: Stamp, octets: u64) {
         self.anomalies.add(AnomalyKind::ReplyGap, at, Role::Server, format!("{octets} octets"));
-        self.replies_lost = true;
+        self.replies_lost = Some(at.offset + octets);
         self.greeting_expected = false;
     }
 
@@ -258,13 +276,38 @@ impl Dialogue {
         self.transactions.end(ending);
     }
 
-    fn parameter(&self, line: &CommandLine<'_>) -> Option<String> {
-        if let Parsed::Auth { mechanism, initial_response: Some(_) } = line.command
-            && !self.options.reveal_secrets
-        {
-            return Some(format!("{} [redacted]", text(mechanism)));
+    /// Whether a line is, or may be, credentials that are not to be shown. What AUTH says behind its mechanism is; and
+    /// so may be what is no command behind something like AUTH, or behind a challenge.
+    fn is_secret(&mut self, line: &CommandLine<'_>) -> bool {
+        let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
+        let resembles_auth = names_auth(line.verb) || line.verb.eq_ignore_ascii_case(b"PASS");
+        let is_secret = match line.known_verb() {
+            Some(Verb::Auth) => true,
+            Some(_) => false,
+            None => resembles_auth || self.sasl_suspected,
+        };
+        self.sasl_suspected = is_secret || (line.verb.is_empty() && self.sasl_suspected);
+        if is_secret {
+            self.secrets.remember(line.verb);
+            line.argument.split(|octet| matches!(octet, b' ' | b'\t' | b'=' | b':')).for_each(|word| {
+                self.secrets.remember(word);
+            });
         }
-        (!line.argument.is_empty()).then(|| text(line.argument))
+        is_secret && !self.options.reveal_secrets
+    }
+
+    fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<String> {
+        if line.argument.is_empty() {
+            return None;
+        }
+        match line.command {
+            _ if !is_secret => Some(text(line.argument)),
+            Parsed::Auth { mechanism, initial_response } if is_mechanism(mechanism) => {
+                let rest = if initial_response.is_some() { " [redacted]" } else { "" };
+                Some(text(mechanism) + rest)
+            }
+            _ => Some(REDACTED.to_owned()),
+        }
     }
 
     /// RFC 5321 §3.1 and §4.3.2: 220 and 554 open a connection, 421 may come at any time. Without a handshake only a
@@ -282,9 +325,15 @@ impl Dialogue {
         }
     }
 
+    /// The text of a reply; servers like to quote what they did not understand.
+    fn without_secrets(&self, reply: &[u8]) -> Arc<str> {
+        let shown = String::from_utf8_lossy(reply);
+        if self.options.reveal_secrets { shown.into() } else { self.secrets.redact(&shown).into() }
+    }
+
     /// Takes from the queue what this reply cannot be meant for.
     fn skip_unanswerable(&mut self, code: u16, at: Stamp) {
-        if self.replies_lost && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
+        if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
             while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
                 self.unanswered();
             }
@@ -311,6 +360,10 @@ impl Dialogue {
             self.note_extensions(reply);
         }
         let Some((body, _)) = &mut self.body else {
+            if response.code.is(334) {
+                // The AUTH command is not in the capture, but what comes now are credentials.
+                return Next::AuthResponse;
+            }
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
             return Next::Unchanged;
         };
@@ -323,7 +376,7 @@ impl Dialogue {
         }
         // The end of the message was among the lost octets.
         if let Some((body, place)) = self.body.take() {
-            self.queue.push(Pending { kind: Kind::EndOfData(body), place, end: at.offset, abandoned: None });
+            self.enqueue(Kind::EndOfData(body), place, at);
         }
         if let Some(last) = self.responses.last_mut() {
             last.command = self.queue.front().and_then(|pending| pending.place.command);
@@ -342,10 +395,26 @@ impl Dialogue {
     }
 
     fn push_body(&mut self, body: Body, place: Place, at: Stamp) {
-        let pending = Pending { kind: Kind::EndOfData(body), place, end: at.offset, abandoned: None };
         match self.refused_early.take() {
-            Some(refusal) => self.apply_end_of_data(pending, Some(&refusal)),
-            None => self.queue.push(pending),
+            Some(refusal) => {
+                let kind = Kind::EndOfData(body);
+                let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+                self.apply_end_of_data(pending, Some(&refusal));
+            }
+            None => self.enqueue(Kind::EndOfData(body), place, at),
+        }
+    }
+
+    fn enqueue(&mut self, kind: Kind, place: Place, at: Stamp) {
+        let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+        self.queue.push(pending);
+        self.bound_queue(at);
+    }
+
+    fn bound_queue(&mut self, at: Stamp) {
+        if self.queue.len() > self.options.pending_limit {
+            self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
+            self.unanswered();
         }
     }
 

@@ -50,7 +50,8 @@ impl Dialogue {
             Kind::StartTls => {
                 let Some(response) = response else { return Next::Unchanged };
                 let accepted = response.code.is(220);
-                self.starttls = Some(if accepted { StartTls::Accepted } else { StartTls::Rejected });
+                let step = if accepted { StartTls::Accepted } else { StartTls::Rejected };
+                self.starttls = self.starttls.max(Some(step));
                 if accepted {
                     self.transactions.end(ending);
                     return Next::Tls;
@@ -58,6 +59,7 @@ impl Dialogue {
                 return Next::Commands;
             }
             Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
+            Kind::Lost if response.is_some_and(|response| response.code.is(334)) => return Next::AuthResponse,
             Kind::Empty | Kind::Lost => {}
         }
         Next::Unchanged
@@ -65,17 +67,20 @@ impl Dialogue {
 
     /// The end of the message, with its reply; LMTP and PRDR have one for each recipient.
     pub(super) fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
-        let Pending { kind, place, end, .. } = pending;
+        let Pending { kind, place, end, acknowledged, .. } = pending;
         match kind {
             Kind::EndOfData(body) if self.lmtp && response.is_some() => {
                 self.transactions.message(body, place);
-                self.answer_recipients(Pending { kind: Kind::Other, place, end, abandoned: None }, response);
+                self.answer_recipients(
+                    Pending { kind: Kind::Other, place, end, acknowledged, abandoned: None },
+                    response,
+                );
             }
             Kind::EndOfData(body) if response.is_some_and(|response| response.code.is(PRDR)) => {
                 self.transactions.message(body, place);
                 self.transactions.expect_recipient_replies();
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
-                self.queue.push_front(Pending { kind, place, end, abandoned: None });
+                self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
             }
             Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
             Kind::RecipientReplies { answered, then_one_for_all } => {
@@ -83,7 +88,7 @@ impl Dialogue {
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {
                     let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
-                    self.queue.push_front(Pending { kind, place, end, abandoned: None });
+                    self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@ use smtp_parser::SmtpEvent;
 use super::auth::AuthOutcome;
 use super::{Stamp, StartTls, Time, TlsState, Tracker};
 use crate::community_id::community_id;
-use crate::model::{DirectionOctets, Directions, End, Octets, Session, Start, Tls};
+use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Tls, Transaction};
 use crate::session::Ending;
 
 impl Tracker {
@@ -50,8 +50,9 @@ impl Tracker {
         let uses_tls = self.tls == TlsState::Seen;
         let dialogue = self.dialogue;
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));
-        let transactions = dialogue.transactions.into_finished();
-        let (anomalies, _) = dialogue.anomalies.into_parts();
+        let mut transactions = dialogue.transactions.into_finished();
+        locate_replies(&mut transactions, &dialogue.responses);
+        let (anomalies, further_anomalies) = dialogue.anomalies.into_parts();
         Session {
             client_ip: client.ip(),
             client_port: client.port(),
@@ -94,9 +95,23 @@ impl Tracker {
             uses_tls,
             transaction_count: transactions.len(),
             anomalies,
+            further_anomalies,
             octets,
             transactions,
         }
+    }
+}
+
+/// Finds the replies of each transaction. Commands and replies both stand in order, so that one pass does.
+fn locate_replies(transactions: &mut [Transaction], responses: &[Response]) {
+    let mut from = 0;
+    let end_before = |from: usize, command: usize| {
+        let rest = responses.get(from..).unwrap_or_default().iter();
+        from + rest.take_while(|response| response.command.is_none_or(|answered| answered < command)).count()
+    };
+    for transaction in transactions {
+        from = end_before(from, transaction.commands.start);
+        transaction.responses = from..end_before(from, transaction.commands.end);
     }
 }
 

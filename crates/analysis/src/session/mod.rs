@@ -170,6 +170,10 @@ impl Tracker {
             }
             Role::Server => {
                 self.heard.server = true;
+                if self.tls == TlsState::Agreed && is_tls_record(bytes) {
+                    self.go_opaque();
+                    self.tls = TlsState::Seen;
+                }
                 self.heard.server_is_missing = false;
                 self.server_delivered = at.offset + bytes.len() as u64;
                 if std::mem::take(&mut self.server_resumes) && begins_like_reply(bytes) {
@@ -207,6 +211,11 @@ impl Tracker {
     }
 
     fn client_gap(&mut self, octets: u64, at: Stamp) {
+        if self.tls == TlsState::Agreed {
+            // What is lost is most likely the handshake.
+            self.go_opaque();
+            return;
+        }
         self.tentative = None;
         self.client_resumes = true;
         let in_message = match self.client.gap(octets) {
@@ -232,8 +241,8 @@ impl Tracker {
 
     fn client_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
         if self.tls == TlsState::Agreed && !bytes.is_empty() {
-            // RFC 8446 §5.1: the first record of a handshake has type 22. Anything else was decrypted on the way.
-            if bytes.first() == Some(&TLS_HANDSHAKE) {
+            // Anything else was decrypted on the way.
+            if is_tls_record(bytes) {
                 self.go_opaque();
                 self.tls = TlsState::Seen;
             } else {
@@ -388,6 +397,11 @@ fn begins_like_command(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(bytes.len());
     let (word, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     Verb::parse(word).is_some() && matches!(rest.first(), Some(b' ' | b'\r' | b'\n'))
+}
+
+/// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3.
+fn is_tls_record(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23] | [20..=23, 3, ..])
 }
 
 /// RFC 8446 §5.1, `ContentType.handshake`.

@@ -15,6 +15,8 @@ pub(crate) struct Pending {
     pub(crate) place: Place,
     /// Where it ends in the client's stream: a reply to it acknowledges at least this much.
     pub(crate) end: u64,
+    /// Up to where the client had received the server's stream when it sent this.
+    pub(crate) acknowledged: Option<u64>,
     /// The message the client gave up by this command.
     pub(crate) abandoned: Option<Body>,
 }
@@ -93,6 +95,7 @@ impl Kind {
             354 => matches!(self, Self::Data),
             334 | 235 => matches!(self, Self::Auth),
             221 => matches!(self, Self::Quit),
+            200..=299 => !matches!(self, Self::Data),
             _ => true,
         }
     }
