@@ -2,8 +2,8 @@
 
 use smtp_parser::{Command, CommandLine, Deviation, Deviations, Reply};
 
-use super::auth::REDACTED;
 use super::dialogue::Stamp;
+use super::redaction::REDACTED;
 use crate::anomaly::{Anomaly, AnomalyKind, Role};
 use crate::output::excerpt;
 

@@ -3,6 +3,8 @@
 use serde::{Serialize, Serializer};
 use smtp_parser::{SaslExchange, Secret};
 
+use super::redaction::{REDACTED, is_mechanism};
+
 use crate::output::codes::Code;
 use crate::output::text;
 use crate::output::time::Time;
@@ -142,81 +144,3 @@ impl AuthExchange {
 
 /// Responses of one exchange that are kept; the longest known mechanism needs four.
 const RESPONSES_KEPT: usize = 16;
-
-/// What stands for a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
-
-/// Whether a word is the name of a mechanism. RFC 4422 §3.1:
-///
-/// > `sasl-mech = 1*20mech-char`, `mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE`
-///
-/// Clients also write the common ones in lower case. Any other word may be a password that was typed too early.
-pub(crate) fn is_mechanism(word: &[u8]) -> bool {
-    let is_mech_char =
-        |octet: &u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
-    COMMON_MECHANISMS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
-        || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
-}
-
-const COMMON_MECHANISMS: [&str; 10] =
-    ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
-
-/// Words that must not come back in the text of a reply. A few are enough: servers quote the last line.
-#[derive(Default)]
-pub(crate) struct Secrets {
-    words: std::collections::VecDeque<String>,
-}
-
-impl Secrets {
-    /// Shorter words are left: they occur in any text.
-    const SHORTEST: usize = 6;
-    const KEPT: usize = 16;
-
-    pub(crate) fn remember(&mut self, word: &[u8]) {
-        if word.len() >= Self::SHORTEST && word.len() <= RESPONSE_QUOTED && !is_mechanism(word) {
-            self.words.push_back(text(word));
-            if self.words.len() > Self::KEPT {
-                self.words.pop_front();
-            }
-        }
-    }
-
-    /// The text without them.
-    pub(crate) fn redact(&self, reply: &str) -> String {
-        self.words.iter().fold(reply.to_owned(), |shown, word| {
-            if shown.contains(word.as_str()) { shown.replace(word.as_str(), REDACTED) } else { shown }
-        })
-    }
-}
-
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
-/// No server quotes more than this, in octets.
-const RESPONSE_QUOTED: usize = 4096;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_that_is_no_mechanism_may_be_a_password() {
-        for name in ["PLAIN", "plain", "Login", "SCRAM-SHA-256-PLUS", "FOOBAR"] {
-            assert!(is_mechanism(name.as_bytes()), "{name}");
-        }
-        for word in ["c2VjcmV0LXBhc3N3b3Jk", "hunter2", "PLAIN:AGEAYg", "ABCDEFGHIJKLMNOPQRSTU"] {
-            assert!(!is_mechanism(word.as_bytes()), "{word}");
-        }
-    }
-
-    #[test]
-    fn what_a_server_quotes_is_redacted() {
-        let mut secrets = Secrets::default();
-        secrets.remember(b"c2VjcmV0");
-        assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\""), "500 unrecognized: \"[redacted]\"");
-        assert_eq!(format!("{secrets:?}"), "[redacted]");
-    }
-}

@@ -3,14 +3,13 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
-use std::sync::Arc;
-
 use smtp_parser::{Command as Parsed, CommandLine, Reply, Verb};
 
 use super::Options;
 use super::anomalies::Anomalies;
-use super::auth::{AuthAttempt, AuthExchange, REDACTED, Secrets, is_mechanism};
+use super::auth::{AuthAttempt, AuthExchange};
 use super::pending::{Kind, Pending, Queue};
+use super::redaction::{REDACTED, Secrets};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
@@ -46,7 +45,7 @@ pub(crate) enum Next {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
-    options: Options,
+    pub(super) options: Options,
     pub(crate) commands: Vec<Command>,
     pub(crate) responses: Vec<Response>,
     pub(crate) greeting: Option<Greeting>,
@@ -69,8 +68,8 @@ pub(crate) struct Dialogue {
     /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
     replies_lost: Option<u64>,
     /// Lines that no verb begins may be credentials.
-    sasl_suspected: bool,
-    secrets: Secrets,
+    pub(super) sasl_suspected: bool,
+    pub(super) secrets: Secrets,
     pub(super) lmtp: bool,
 }
 
@@ -276,40 +275,6 @@ impl Dialogue {
         self.transactions.end(ending);
     }
 
-    /// Whether a line is, or may be, credentials that are not to be shown. What AUTH says behind its mechanism is; and
-    /// so may be what is no command behind something like AUTH, or behind a challenge.
-    fn is_secret(&mut self, line: &CommandLine<'_>) -> bool {
-        let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
-        let resembles_auth = names_auth(line.verb) || line.verb.eq_ignore_ascii_case(b"PASS");
-        let is_secret = match line.known_verb() {
-            Some(Verb::Auth) => true,
-            Some(_) => false,
-            None => resembles_auth || self.sasl_suspected,
-        };
-        self.sasl_suspected = is_secret || (line.verb.is_empty() && self.sasl_suspected);
-        if is_secret {
-            self.secrets.remember(line.verb);
-            line.argument.split(|octet| matches!(octet, b' ' | b'\t' | b'=' | b':')).for_each(|word| {
-                self.secrets.remember(word);
-            });
-        }
-        is_secret && !self.options.reveal_secrets
-    }
-
-    fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<String> {
-        if line.argument.is_empty() {
-            return None;
-        }
-        match line.command {
-            _ if !is_secret => Some(text(line.argument)),
-            Parsed::Auth { mechanism, initial_response } if is_mechanism(mechanism) => {
-                let rest = if initial_response.is_some() { " [redacted]" } else { "" };
-                Some(text(mechanism) + rest)
-            }
-            _ => Some(REDACTED.to_owned()),
-        }
-    }
-
     /// RFC 5321 §3.1 and §4.3.2: 220 and 554 open a connection, 421 may come at any time. Without a handshake only a
     /// 220 that nobody asked for can be told from a reply.
     fn is_greeting(&mut self, code: u16) -> bool {
@@ -323,12 +288,6 @@ impl Dialogue {
             400..=599 => expected,
             _ => false,
         }
-    }
-
-    /// The text of a reply; servers like to quote what they did not understand.
-    fn without_secrets(&self, reply: &[u8]) -> Arc<str> {
-        let shown = String::from_utf8_lossy(reply);
-        if self.options.reveal_secrets { shown.into() } else { self.secrets.redact(&shown).into() }
     }
 
     /// Takes from the queue what this reply cannot be meant for.

@@ -17,16 +17,20 @@ pub mod auth;
 mod dialogue;
 mod effects;
 mod finish;
+mod lookahead;
 mod pending;
+mod redaction;
 mod replies;
 mod tentative;
 
 use std::collections::VecDeque;
 
-use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, ServerDecoder, SmtpEvent, Verb};
+use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, ServerDecoder, SmtpEvent};
 
 pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
+pub(crate) use lookahead::TLS_HANDSHAKE;
+use lookahead::{begins_like_command, begins_like_reply, is_tls_record};
 use tentative::{Suspense, Tentative};
 
 use crate::anomaly::{AnomalyKind, Role};
@@ -381,28 +385,3 @@ impl Tracker {
         self.server.set_opaque(true);
     }
 }
-
-/// RFC 5321 §4.2: `Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF`.
-fn begins_like_reply(bytes: &[u8]) -> bool {
-    match bytes {
-        [a, b, c, rest @ ..] => {
-            [a, b, c].into_iter().all(u8::is_ascii_digit) && matches!(rest.first(), Some(b' ' | b'-' | b'\r' | b'\n'))
-        }
-        _ => false,
-    }
-}
-
-/// Whether a segment begins with a verb and what may follow one: clients send whole lines.
-fn begins_like_command(bytes: &[u8]) -> bool {
-    let end = bytes.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(bytes.len());
-    let (word, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-    Verb::parse(word).is_some() && matches!(rest.first(), Some(b' ' | b'\r' | b'\n'))
-}
-
-/// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3.
-fn is_tls_record(bytes: &[u8]) -> bool {
-    matches!(bytes, [20..=23] | [20..=23, 3, ..])
-}
-
-/// RFC 8446 §5.1, `ContentType.handshake`.
-pub(crate) const TLS_HANDSHAKE: u8 = 22;

@@ -3,8 +3,9 @@
 use smtp_parser::{ClientMode, SmtpEvent};
 
 use super::dialogue::Next;
+use super::lookahead::{begins_like_command, begins_like_reply};
 use super::tentative::Tentative;
-use super::{Held, Stamp, Tracker, begins_like_command, begins_like_reply};
+use super::{Held, Stamp, Tracker};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::output::excerpt;
 

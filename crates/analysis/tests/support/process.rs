@@ -156,3 +156,8 @@ pub(crate) const START_NANOS: i64 = 1_700_000_000_123_456_789;
 pub(crate) fn recording(mails: &[Mail<'_>]) -> Vec<KitPacket> {
     (0..).zip(mails).flat_map(|(number, mail)| mail.packets(number)).collect()
 }
+
+/// The packets of one plain mail.
+pub(crate) fn one_mail() -> Vec<KitPacket> {
+    recording(&[Mail::default()])
+}

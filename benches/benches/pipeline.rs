@@ -1,0 +1,59 @@
+//! From a capture file to the report and to the document of `features`.
+
+#![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use analysis::plan::Plan;
+use analysis::report::Report;
+use analysis::session::Options;
+use analysis::{features, run};
+use benches::generator::{Profile, Truth, generate};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+fn pipeline(criterion: &mut Criterion) {
+    for profile in [Profile::LargeMails, Profile::SmallMails, Profile::MailAmongWeb] {
+        let directory = tempfile::tempdir().expect("a directory for the capture");
+        let path = directory.path().join("capture.pcap");
+        let file = std::fs::File::create(&path).expect("a file for the capture");
+        let truth = generate(profile, OCTETS, io::BufWriter::new(file)).expect("the capture is written");
+        let mut group = criterion.benchmark_group(format!("pipeline/{}", profile.name()));
+        group.throughput(Throughput::Bytes(truth.octets));
+        group.bench_function("report", |bencher| bencher.iter(|| report(&path, &truth)));
+        group.bench_function("features", |bencher| {
+            bencher.iter(|| features::write(&report(&path, &truth), io::sink()).expect("a sink takes all"));
+        });
+        group.finish();
+    }
+}
+
+fn report(path: &Path, truth: &Truth) -> Report {
+    let report = run::analyse(&Plan::new(&[path.to_owned()]), Options::default());
+    let summary = &report.summary;
+    assert_eq!((report.capture.packets, report.capture.tcp_connections), (truth.packets, truth.connections));
+    assert_eq!(summary.total_sessions as u64, truth.sessions);
+    let outcomes = (summary.completed_transactions, summary.rejected_transactions, summary.aborted_transactions);
+    let (accepted, rejected, aborted) = outcomes;
+    assert_eq!(
+        (accepted as u64, rejected as u64, aborted as u64),
+        (truth.accepted_transactions, truth.rejected_transactions, truth.aborted_transactions)
+    );
+    assert_eq!((summary.recipients, summary.accepted_recipients), (truth.recipients, truth.accepted_recipients));
+    assert_eq!(summary.message_bytes, truth.message_octets);
+    report
+}
+
+/// Small enough for a look in continuous integration.
+const OCTETS: u64 = 8 << 20;
+
+fn short() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = short(); targets = pipeline }
+criterion_main!(benches);

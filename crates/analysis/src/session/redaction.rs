@@ -1,0 +1,129 @@
+//! Keeps passwords and SASL responses out of everything that is recorded, wherever they stray to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smtp_parser::{Command, CommandLine, Verb};
+
+use super::dialogue::Dialogue;
+use crate::output::text;
+
+impl Dialogue {
+    /// Whether a line is, or may be, credentials that are not to be shown. What AUTH says behind its mechanism is; and
+    /// so may be what is no command behind something like AUTH, or behind a challenge.
+    pub(super) fn is_secret(&mut self, line: &CommandLine<'_>) -> bool {
+        let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
+        let resembles_auth = names_auth(line.verb) || line.verb.eq_ignore_ascii_case(b"PASS");
+        let is_secret = match line.known_verb() {
+            Some(Verb::Auth) => true,
+            Some(_) => false,
+            None => resembles_auth || self.sasl_suspected,
+        };
+        self.sasl_suspected = is_secret || (line.verb.is_empty() && self.sasl_suspected);
+        if is_secret {
+            self.secrets.remember(line.verb);
+            line.argument.split(|octet| matches!(octet, b' ' | b'\t' | b'=' | b':')).for_each(|word| {
+                self.secrets.remember(word);
+            });
+        }
+        is_secret && !self.options.reveal_secrets
+    }
+
+    pub(super) fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<String> {
+        if line.argument.is_empty() {
+            return None;
+        }
+        match line.command {
+            _ if !is_secret => Some(text(line.argument)),
+            Command::Auth { mechanism, initial_response } if is_mechanism(mechanism) => {
+                let rest = if initial_response.is_some() { " [redacted]" } else { "" };
+                Some(text(mechanism) + rest)
+            }
+            _ => Some(REDACTED.to_owned()),
+        }
+    }
+
+    /// The text of a reply; servers like to quote what they did not understand.
+    pub(super) fn without_secrets(&self, reply: &[u8]) -> Arc<str> {
+        let shown = String::from_utf8_lossy(reply);
+        if self.options.reveal_secrets { shown.into() } else { self.secrets.redact(&shown).into() }
+    }
+}
+
+/// What stands for a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Whether a word is the name of a mechanism. RFC 4422 §3.1:
+///
+/// > `sasl-mech = 1*20mech-char`, `mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE`
+///
+/// Clients also write the common ones in lower case. Any other word may be a password that was typed too early.
+pub(crate) fn is_mechanism(word: &[u8]) -> bool {
+    let is_mech_char =
+        |octet: &u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
+    COMMON_MECHANISMS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+        || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
+}
+
+const COMMON_MECHANISMS: [&str; 10] =
+    ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
+
+/// Words that must not come back in the text of a reply. A few are enough: servers quote the last line.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    words: VecDeque<String>,
+}
+
+impl Secrets {
+    /// Shorter words are left: they occur in any text.
+    const SHORTEST: usize = 6;
+    const KEPT: usize = 16;
+
+    pub(crate) fn remember(&mut self, word: &[u8]) {
+        if word.len() >= Self::SHORTEST && word.len() <= RESPONSE_QUOTED && !is_mechanism(word) {
+            self.words.push_back(text(word));
+            if self.words.len() > Self::KEPT {
+                self.words.pop_front();
+            }
+        }
+    }
+
+    /// The text without them.
+    pub(crate) fn redact(&self, reply: &str) -> String {
+        self.words.iter().fold(reply.to_owned(), |shown, word| {
+            if shown.contains(word.as_str()) { shown.replace(word.as_str(), REDACTED) } else { shown }
+        })
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// No server quotes more than this, in octets.
+const RESPONSE_QUOTED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_mechanism_may_be_a_password() {
+        for name in ["PLAIN", "plain", "Login", "SCRAM-SHA-256-PLUS", "FOOBAR"] {
+            assert!(is_mechanism(name.as_bytes()), "{name}");
+        }
+        for word in ["c2VjcmV0LXBhc3N3b3Jk", "hunter2", "PLAIN:AGEAYg", "ABCDEFGHIJKLMNOPQRSTU"] {
+            assert!(!is_mechanism(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_quotes_is_redacted() {
+        let mut secrets = Secrets::default();
+        secrets.remember(b"c2VjcmV0");
+        assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\""), "500 unrecognized: \"[redacted]\"");
+        assert_eq!(format!("{secrets:?}"), "[redacted]");
+    }
+}
