@@ -152,7 +152,7 @@ impl<S> Flow<S> {
             {
                 return Claim::Next(Some((segment.destination, pending.isn, pending.timestamp)));
             }
-            if own.began_with(segment.seq) || (!own.origin_is_settled && own.next == 0 && !self.has_ended()) {
+            if own.began_with(segment.seq) || (own.is_untouched() && !self.has_ended()) {
                 return Claim::Own;
             }
             if self.has_ended() {

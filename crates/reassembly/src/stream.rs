@@ -65,11 +65,16 @@ const WINDOW: i64 = 1 << 30;
 impl Stream {
     /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4).
     pub(crate) fn on_syn(&mut self, isn: SeqNumber) {
-        if self.origin_is_settled || self.next > 0 {
+        if !self.is_untouched() {
             return;
         }
         self.move_origin(isn.plus(1));
         self.origin_is_settled = true;
+    }
+
+    /// Whether nothing has been placed by the origin yet, so that a SYN may still set it.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.origin_is_settled && self.next == 0 && self.held.is_empty() && self.fin.is_none()
     }
 
     /// Whether a SYN with this number can be the one this stream began with.
