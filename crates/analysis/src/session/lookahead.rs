@@ -26,3 +26,27 @@ pub(super) fn is_tls_record(bytes: &[u8]) -> bool {
 
 /// RFC 8446 §5.1, `ContentType.handshake`.
 pub(crate) const TLS_HANDSHAKE: u8 = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_begin_with_three_digits_and_a_separator() {
+        assert!(begins_like_reply(b"250 ok\r\n") && begins_like_reply(b"250-mx\r\n") && begins_like_reply(b"250\r\n"));
+        assert!(!begins_like_reply(b"2500\r\n") && !begins_like_reply(b"25 0") && !begins_like_reply(b"250"));
+    }
+
+    #[test]
+    fn commands_begin_with_a_verb_and_its_end() {
+        assert!(begins_like_command(b"mail FROM:<a@b>\r\n") && begins_like_command(b"QUIT\r\n"));
+        assert!(!begins_like_command(b"Subject: x\r\n") && !begins_like_command(b"QUITE\r\n"));
+    }
+
+    /// RFC 8446 §5.1: change_cipher_spec(20), alert(21), handshake(22), application_data(23).
+    #[test]
+    fn tls_records_begin_with_type_and_version() {
+        assert!(is_tls_record(&[22, 3, 1]) && is_tls_record(&[23, 3, 3]) && is_tls_record(&[21]));
+        assert!(!is_tls_record(b"EHLO") && !is_tls_record(&[22, 9]));
+    }
+}
