@@ -36,35 +36,38 @@ pub fn write(report: &Report, mut out: impl io::Write) -> io::Result<()> {
     out.write_all(b"}\n")
 }
 
-/// Writes items with commas between them, a line each. At most [`LINES_AT_A_TIME`] are in memory.
+/// Writes items with commas between them, a line each. At most [`CHUNKS`] times [`CHUNK_ITEMS`] lines are in memory.
 fn write_lines<T: Sync>(
     items: &[T],
     out: &mut impl io::Write,
     write_one: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Sync,
 ) -> io::Result<()> {
+    // The buffers are used again: memory asked for and given back for every line costs more than the lines.
+    let mut buffers: Vec<Vec<u8>> = vec![Vec::new(); CHUNKS];
     let mut comma = "";
-    for batch in items.chunks(LINES_AT_A_TIME) {
-        let lines: Vec<serde_json::Result<Vec<u8>>> = batch
-            .par_iter()
-            .map(|item| {
-                let mut line = Vec::with_capacity(LINE_OCTETS);
-                write_one(item, &mut line).map(|()| line)
+    for batch in items.chunks(CHUNKS * CHUNK_ITEMS) {
+        let chunks = batch.par_chunks(CHUNK_ITEMS).zip(&mut buffers);
+        chunks.try_for_each(|(chunk, buffer)| {
+            buffer.clear();
+            chunk.iter().enumerate().try_for_each(|(index, item)| {
+                buffer.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+                write_one(item, buffer)
             })
-            .collect();
-        for line in lines {
-            writeln!(out, "{comma}")?;
-            out.write_all(&line?)?;
+        })?;
+        for buffer in buffers.iter().take(batch.len().div_ceil(CHUNK_ITEMS)) {
+            out.write_all(comma.as_bytes())?;
+            out.write_all(buffer)?;
             comma = ",";
         }
     }
     Ok(())
 }
 
-/// What most lines fit in, in octets.
-const LINE_OCTETS: usize = 8 << 10;
+/// Lines that one thread makes at a time.
+const CHUNK_ITEMS: usize = 32;
 
-/// Lines that are made before they are written.
-const LINES_AT_A_TIME: usize = 4096;
+/// Chunks of lines that are made before they are written.
+const CHUNKS: usize = 64;
 
 /// The reply that decided; which command it answers is told by the transaction's `responses`.
 #[derive(Serialize)]

@@ -13,22 +13,63 @@ pub struct Time(pub Timestamp);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.as_nanos();
-        let sign = if nanos < 0 { "-" } else { "" };
-        let (seconds, fraction) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
-        if fraction.is_multiple_of(1000) {
-            write!(f, "{sign}{seconds}.{:06}", fraction / 1000)
-        } else {
-            write!(f, "{sign}{seconds}.{fraction:09}")
-        }
+        f.write_str(Digits::of(*self).as_str())
     }
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digits = self.to_string();
-        let number: &RawValue = serde_json::from_str(&digits).map_err(serde::ser::Error::custom)?;
+        let digits = Digits::of(*self);
+        let number: &RawValue = serde_json::from_str(digits.as_str()).map_err(serde::ser::Error::custom)?;
         number.serialize(serializer)
+    }
+}
+
+/// The digits of a time, made from the last to the first. There are several times in every command and reply, so they
+/// are made without asking for memory and without the machinery of `fmt`.
+struct Digits {
+    text: [u8; LONGEST],
+    start: usize,
+}
+
+/// A sign, eleven digits of seconds (an `i64` of nanoseconds holds ten), a point and nine more.
+const LONGEST: usize = 22;
+
+impl Digits {
+    fn of(time: Time) -> Self {
+        let nanos = time.0.as_nanos();
+        let (seconds, fraction) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
+        let mut digits = Self { text: [b'0'; LONGEST], start: LONGEST };
+        if fraction.is_multiple_of(1000) {
+            digits.number(fraction / 1000, 6);
+        } else {
+            digits.number(fraction, 9);
+        }
+        digits.push(b'.');
+        digits.number(seconds, 1);
+        if nanos < 0 {
+            digits.push(b'-');
+        }
+        digits
+    }
+
+    fn push(&mut self, octet: u8) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(place) = self.text.get_mut(self.start) {
+            *place = octet;
+        }
+    }
+
+    fn number(&mut self, mut value: u64, at_least: usize) {
+        let end = self.start.saturating_sub(at_least);
+        while value > 0 || self.start > end {
+            self.push(b'0' + u8::try_from(value % 10).unwrap_or_default());
+            value /= 10;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.text.get(self.start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
     }
 }
 
@@ -43,5 +84,8 @@ mod tests {
         assert_eq!(json(1_679_930_257_935_537_001), "1679930257.935537001");
         assert_eq!(json(1_000_000_000), "1.000000");
         assert_eq!(json(-1), "-0.000000001");
+        assert_eq!(json(0), "0.000000");
+        assert_eq!(json(i64::MIN), "-9223372036.854775808");
+        assert_eq!(json(i64::MAX), "9223372036.854775807");
     }
 }
