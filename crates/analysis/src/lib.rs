@@ -35,6 +35,8 @@ mod queue_id;
 mod recognition;
 pub mod report;
 pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod session;
 pub mod summary;
 mod transaction;

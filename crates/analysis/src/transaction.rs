@@ -326,3 +326,172 @@ impl Open {
         self.transaction
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageOptions;
+    use crate::samples::{at, response};
+
+    fn place(command: usize) -> Place {
+        Place { command: Some(command), timestamp: at(0) }
+    }
+
+    fn rcpt(address: &str) -> Rcpt {
+        Rcpt { address: address.to_owned(), parameters: Vec::new() }
+    }
+
+    /// Transactions after MAIL, command 0, has got this reply.
+    fn after_mail(reply: &str) -> Transactions {
+        let mut transactions = Transactions::new(10);
+        mail(&mut transactions, "a@a", 0, reply);
+        transactions
+    }
+
+    fn mail(transactions: &mut Transactions, address: &str, command: usize, reply: &str) {
+        let mail = Mail { address: Some(address.to_owned()), parameters: Vec::new() };
+        transactions.mail(mail, place(command), Some(&response(reply)), Ending::Command);
+    }
+
+    fn message(octets: &[u8], whole: bool) -> Body {
+        let mut body = Body::new(MessageOptions::default());
+        body.append(octets);
+        if whole {
+            body.end();
+        }
+        body
+    }
+
+    /// Outcome and the code that decided, of each transaction.
+    #[track_caller]
+    fn ends_as(mut transactions: Transactions, ending: Ending, wanted: &[(Outcome, Option<&str>)]) {
+        transactions.end(ending);
+        let finished = transactions.into_finished();
+        let code = |transaction: &Transaction| transaction.final_response.as_ref().map(|reply| reply.code.to_string());
+        let got: Vec<_> = finished.iter().map(|transaction| (transaction.outcome, code(transaction))).collect();
+        let wanted: Vec<_> = wanted.iter().map(|&(outcome, code)| (outcome, code.map(str::to_owned))).collect();
+        assert_eq!(got, wanted);
+    }
+
+    /// RFC 5321 §4.1.4: "If the commands in a transaction are out of order to the degree that they cannot be processed
+    /// by the server, a 503 failure reply MUST be returned and the SMTP server MUST stay in the same state."
+    #[test]
+    fn a_mail_refused_inside_a_transaction_begins_none_and_is_one_of_its_commands() {
+        let mut transactions = after_mail("250 ok");
+        mail(&mut transactions, "c@c", 1, "503 nested MAIL");
+        transactions.end(Ending::Command);
+        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        assert_eq!((only.mail_from.as_deref(), only.commands), (Some("a@a"), 0..2));
+    }
+
+    #[test]
+    fn each_refused_mail_is_a_transaction_of_its_own() {
+        let mut transactions = after_mail("451 not now");
+        mail(&mut transactions, "a@a", 1, "550 never");
+        ends_as(transactions, Ending::Closed, &[(Outcome::Rejected, Some("451")), (Outcome::Rejected, Some("550"))]);
+    }
+
+    /// The contract's order: the reply to MAIL decides before that to DATA, and that before the one to RCPT.
+    #[test]
+    fn the_refusal_of_mail_decides_before_those_that_follow_from_it() {
+        let mut transactions = after_mail("550 no");
+        transactions.rcpt(rcpt("b@b"), place(1), Some(&response("503 no MAIL")));
+        transactions.data(place(2), Some(&response("503 no RCPT")));
+        ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("550"))]);
+    }
+
+    #[test]
+    fn the_last_of_the_refused_recipients_decides_where_all_were_refused() {
+        let mut transactions = after_mail("250 ok");
+        transactions.rcpt(rcpt("b@b"), place(1), Some(&response("550 no")));
+        transactions.rcpt(rcpt("c@c"), place(2), Some(&response("450 later")));
+        ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("450"))]);
+    }
+
+    #[test]
+    fn one_recipient_taken_or_unanswered_and_not_all_are_refused() {
+        for reply in [Some(response("251 will forward")), None] {
+            let mut transactions = after_mail("250 ok");
+            transactions.rcpt(rcpt("b@b"), place(1), reply.as_ref());
+            transactions.rcpt(rcpt("c@c"), place(2), Some(&response("550 no")));
+            ends_as(transactions, Ending::Command, &[(Outcome::Aborted, None)]);
+        }
+    }
+
+    /// The contract: a message that is all there but has no final reply is incomplete; aborted, where DATA was never
+    /// answered and the connection closes.
+    #[test]
+    fn a_message_without_its_final_reply() {
+        for (data_reply, whole, ending, outcome) in [
+            (Some("354 go on"), true, Ending::Closed, Outcome::Incomplete),
+            (Some("354 go on"), true, Ending::Command, Outcome::Incomplete),
+            (Some("354 go on"), false, Ending::Closed, Outcome::Aborted),
+            (Some("354 go on"), false, Ending::Unseen, Outcome::Incomplete),
+            (None, true, Ending::Closed, Outcome::Aborted),
+            (None, true, Ending::Unseen, Outcome::Incomplete),
+        ] {
+            let mut transactions = after_mail("250 ok");
+            transactions.data(place(1), data_reply.map(response).as_ref());
+            transactions.end_of_data(message(b"text\r\n", whole), place(1), None);
+            ends_as(transactions, ending, &[(outcome, None)]);
+        }
+    }
+
+    #[test]
+    fn the_queue_id_is_that_of_an_accepted_mail_only() {
+        for (reply, id) in [("250 2.0.0 Ok: queued as AB12", Some("AB12")), ("451 4.3.0 not queued as AB12", None)] {
+            let mut transactions = after_mail("250 ok");
+            transactions.data(place(1), Some(&response("354 go on")));
+            transactions.end_of_data(message(b"text\r\n", true), place(1), Some(&response(reply)));
+            assert!(!transactions.is_open(), "the final reply ends it");
+            assert_eq!(transactions.into_finished()[0].queue_id.as_deref(), id);
+        }
+    }
+
+    /// RFC 3030 §2: a BDAT that is refused makes all behind it fail; what is reported is why. The contract: unless
+    /// BDAT LAST was answered, whose reply is the last word.
+    #[test]
+    fn the_first_refused_chunk_tells_why_until_last_is_answered() {
+        let mut transactions = after_mail("250 ok");
+        transactions.bdat(false, None, place(1), Some(&response("552 too much")));
+        transactions.bdat(false, None, place(2), Some(&response("503 a chunk was refused")));
+        ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("552"))]);
+
+        let mut transactions = after_mail("250 ok");
+        transactions.bdat(false, None, place(1), Some(&response("552 too much")));
+        transactions.bdat(true, None, place(2), Some(&response("503 a chunk was refused")));
+        ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("503"))]);
+    }
+
+    /// RFC 2033 §4.2: one reply "for each previously successful RCPT command in the mail transaction, in the order that
+    /// the RCPT commands were issued".
+    #[test]
+    fn replies_one_by_one_go_to_the_recipients_that_were_taken() {
+        let mut transactions = after_mail("250 ok");
+        for (command, reply) in [(1, "250 ok"), (2, "550 no"), (3, "250 ok")] {
+            transactions.rcpt(rcpt("b@b"), place(command), Some(&response(reply)));
+        }
+        transactions.message(message(b"text\r\n", true), place(4));
+        assert_eq!(transactions.expect_recipient_replies(), 2);
+        assert!(transactions.recipient_reply(0, false, &response("452 full")));
+        assert!(!transactions.recipient_reply(1, false, &response("250 delivered")));
+        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        let codes: Vec<_> =
+            only.recipients.iter().map(|recipient| recipient.code.expect("a code").to_string()).collect();
+        assert_eq!(codes, ["452", "550", "250"]);
+        assert_eq!(
+            (only.outcome, only.final_response.is_some_and(|reply| reply.code.is(250))),
+            (Outcome::Accepted, true)
+        );
+    }
+
+    /// RFC 5321 §3.3: a transaction begins with MAIL. RCPT without one is a command out of order.
+    #[test]
+    fn outside_a_transaction_rcpt_and_refused_data_begin_none() {
+        let mut transactions = Transactions::new(10);
+        transactions.rcpt(rcpt("b@b"), place(0), Some(&response("503 no MAIL")));
+        transactions.data(place(1), Some(&response("503 no RCPT")));
+        transactions.bdat(true, None, place(2), Some(&response("503 no MAIL")));
+        ends_as(transactions, Ending::Closed, &[]);
+    }
+}

@@ -94,3 +94,92 @@ impl Serialize for Ranking {
         serializer.collect_map(self.0.iter().map(|(name, count)| (name, count)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Outcome, RecipientOutcome, Transaction};
+    use crate::samples::{recipient, report, session_of, transaction};
+
+    fn document(options: &Options) -> serde_json::Value {
+        let mail = Transaction {
+            recipients: vec![recipient("b@example.net", RecipientOutcome::Accepted)],
+            ..transaction("a@example.org", Outcome::Accepted)
+        };
+        let mut out = Vec::new();
+        write(&report(vec![session_of(vec![mail])]), options, &mut out).expect("a vector takes everything");
+        assert_eq!(out.last(), Some(&b'\n'));
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    fn keys(value: &serde_json::Value) -> Vec<&str> {
+        value.as_object().expect("an object").keys().map(String::as_str).collect()
+    }
+
+    fn tally(names: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        names.iter().for_each(|&name| tally.add(name.to_owned()));
+        tally
+    }
+
+    #[test]
+    fn the_most_frequent_come_first_and_equal_ones_by_name() {
+        let ranked = tally(&["c", "b", "a", "c", "b", "d", "c"]).top(3);
+        assert_eq!(ranked.0, [("c".to_owned(), 3), ("b".to_owned(), 2), ("a".to_owned(), 1)]);
+    }
+
+    /// JSON objects have no order by their standard (RFC 8259 §4); readers that keep one see the ranking.
+    #[test]
+    fn a_ranking_is_an_object_in_the_order_of_the_ranks() {
+        let printed = serde_json::to_string(&tally(&["a", "b", "b"]).top(2)).expect("JSON");
+        assert_eq!(printed, r#"{"b":2,"a":1}"#);
+    }
+
+    /// The contract's four parts: always, or only with their option.
+    #[test]
+    fn each_part_stands_there_if_it_is_wanted() {
+        let all = Options { queries: true, response_codes: true, tunneling: true, internal_domains: Vec::new() };
+        assert_eq!(
+            keys(&document(&all)),
+            [
+                "domain_analysis",
+                "findings",
+                "query_patterns",
+                "response_analysis",
+                "security_insights",
+                "tunneling_analysis"
+            ]
+        );
+        assert_eq!(keys(&document(&Options::default())), ["domain_analysis", "findings", "security_insights"]);
+    }
+
+    #[test]
+    fn the_parts_have_the_fields_of_the_contract() {
+        let all = Options {
+            queries: true,
+            response_codes: true,
+            tunneling: true,
+            internal_domains: vec!["example.org".to_owned()],
+        };
+        let document = document(&all);
+        assert_eq!(
+            keys(&document["query_patterns"]),
+            ["top_recipient_domains", "top_sender_domains", "total_recipient_domains", "total_senders"]
+        );
+        assert_eq!(
+            keys(&document["response_analysis"]),
+            ["response_categories", "response_code_counts", "top_error_messages"]
+        );
+        assert_eq!(keys(&document["tunneling_analysis"]), ["potential_tunneling", "suspicious_patterns"]);
+        assert_eq!(
+            document["domain_analysis"]["internal_external_ratio"],
+            serde_json::json!({
+                "senders": {"internal": 1, "external": 0}, "recipients": {"internal": 0, "external": 1},
+            })
+        );
+        assert_eq!(
+            keys(&document["security_insights"]),
+            ["auth_failures", "missing_tls", "plaintext_auth", "suspicious_patterns"]
+        );
+    }
+}

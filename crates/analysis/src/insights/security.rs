@@ -318,3 +318,149 @@ fn of_transaction<'a>(key: &'a str, session: &'a Session, index: usize) -> Vec<P
     }
     patterns
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Outcome, RecipientOutcome, Transaction};
+    use crate::samples::{attempt, code, recipient, report, response, session, session_of, transaction};
+
+    fn kinds(report: &Report) -> Vec<(Kind, Severity)> {
+        analyse(report).suspicious_patterns.iter().map(|pattern| (pattern.kind, pattern.severity)).collect()
+    }
+
+    fn with_attempts(attempts: Vec<AuthAttempt>) -> Session {
+        Session { auth_attempts: attempts.len(), auth: attempts, ..session() }
+    }
+
+    /// RFC 4954 §9: without a security layer a password in plain text is open to any observer; of a challenge and its
+    /// response guesses can be tried. EXTERNAL and ANONYMOUS send none.
+    #[test]
+    fn the_more_of_a_password_crosses_the_wire_in_clear_the_worse() {
+        for (mechanism, severity) in [
+            ("PLAIN", Some(Severity::High)),
+            ("LOGIN", Some(Severity::High)),
+            ("CRAM-MD5", Some(Severity::Medium)),
+            ("EXTERNAL", None),
+            ("ANONYMOUS", None),
+        ] {
+            let report = report(vec![with_attempts(vec![attempt(mechanism, AuthOutcome::Success)])]);
+            let wanted: Vec<_> = severity.map(|severity| (Kind::PlaintextAuth, severity)).into_iter().collect();
+            assert_eq!(kinds(&report), wanted, "{mechanism}");
+            assert_eq!(analyse(&report).plaintext_auth, severity.is_some(), "{mechanism}");
+        }
+    }
+
+    /// An AUTH that the server refused at once, or that the client gave up, exposed nothing.
+    #[test]
+    fn without_a_response_nothing_was_exposed() {
+        let refused = AuthAttempt { credentials_sent: false, ..attempt("PLAIN", AuthOutcome::Failure) };
+        let report = report(vec![with_attempts(vec![refused])]);
+        let insights = analyse(&report);
+        assert_eq!((insights.plaintext_auth, insights.auth_failures), (false, 1));
+    }
+
+    /// The client of RFC 4954 §4 that cancels did not fail: nobody refused its credentials.
+    #[test]
+    fn an_auth_failure_is_one_the_server_refused() {
+        let outcomes = [AuthOutcome::Success, AuthOutcome::Aborted, AuthOutcome::Unknown, AuthOutcome::Failure];
+        let attempts = outcomes.map(|outcome| AuthAttempt { code: Some(code(535)), ..attempt("EXTERNAL", outcome) });
+        let report = report(vec![with_attempts(attempts.into())]);
+        assert_eq!(analyse(&report).auth_failures, 1);
+        assert_eq!(kinds(&report), [(Kind::AuthFailure, Severity::Low)]);
+    }
+
+    #[test]
+    fn tls_is_missing_where_mail_went_without_it() {
+        let mail = || vec![transaction("a@a", Outcome::Accepted)];
+        let encrypted = Session { uses_tls: true, ..session_of(mail()) };
+        let report = report(vec![session_of(mail()), encrypted, session()]);
+        assert_eq!(analyse(&report).missing_tls, 1, "the last has no mail");
+    }
+
+    /// RFC 5321 §4.5.3.1.8: "The minimum total number of recipients that MUST be buffered is 100 recipients."
+    #[test]
+    fn a_hundred_recipients_are_usual_and_those_that_are_not_kept_count() {
+        let to = |kept: usize, further| Transaction {
+            recipients: vec![recipient("b@b", RecipientOutcome::Accepted); kept],
+            further_recipients: further,
+            ..transaction("a@a", Outcome::Accepted)
+        };
+        assert_eq!(kinds(&report(vec![session_of(vec![to(100, 0)])])), []);
+        for mail in [to(101, 0), to(60, 41)] {
+            assert_eq!(kinds(&report(vec![session_of(vec![mail])])), [(Kind::HighRecipientCount, Severity::Low)]);
+        }
+    }
+
+    #[test]
+    fn a_throw_away_domain_is_one_by_whole_labels_in_any_case() {
+        for (sender, suspicious) in [
+            ("x@Mailinator.COM", true),
+            ("x@sub.mailinator.com", true),
+            ("x@notmailinator.com", false),
+            ("mailinator.com@example.org", false),
+            ("", false),
+        ] {
+            let report = report(vec![session_of(vec![transaction(sender, Outcome::Accepted)])]);
+            assert_eq!(kinds(&report).len(), usize::from(suspicious), "{sender}");
+        }
+    }
+
+    #[test]
+    fn only_the_very_mail_is_concerned() {
+        let report = report(vec![session_of(vec![
+            transaction("a@example.org", Outcome::Accepted),
+            transaction("b@mailinator.com", Outcome::Accepted),
+        ])]);
+        let insights = analyse(&report);
+        let concerned: Vec<bool> = report.transactions().iter().map(|mail| insights.concerns(mail)).collect();
+        assert_eq!(concerned, [false, true]);
+    }
+
+    /// The worst first; of the rest the document says how many.
+    #[test]
+    fn patterns_beyond_what_is_shown_are_counted() {
+        let mut attempts = vec![attempt("EXTERNAL", AuthOutcome::Failure); PATTERNS_SHOWN + 1];
+        attempts.push(attempt("PLAIN", AuthOutcome::Success));
+        let report = report(vec![with_attempts(attempts)]);
+        let insights = analyse(&report);
+        assert_eq!(insights.omitted(), 2);
+        let printed = serde_json::to_value(&insights).expect("JSON");
+        let shown = printed["suspicious_patterns"].as_array().expect("an array");
+        assert_eq!((shown.len(), &shown[0]["severity"]), (PATTERNS_SHOWN, &serde_json::json!("high")));
+    }
+
+    #[test]
+    fn a_finding_gathers_one_kind_over_sessions_and_time() {
+        let mail = Transaction {
+            timestamp: crate::samples::at(5),
+            final_response: Some(crate::samples::answer("550 no", 0, 7)),
+            ..transaction("b@mailinator.com", Outcome::Rejected)
+        };
+        let first = transaction("b@mailinator.com", Outcome::Accepted);
+        let report = report(vec![session_of(vec![first]), session_of(vec![mail])]);
+        let findings = serde_json::to_value(analyse(&report).findings()).expect("JSON");
+        assert_eq!(findings.as_array().expect("an array").len(), 1);
+        let finding = &findings[0];
+        assert_eq!(
+            [&finding["kind"], &finding["count"], &finding["first_seen"], &finding["last_seen"]]
+                .map(ToString::to_string),
+            ["\"suspicious_sender_domain\"", "2", "0.0", "7.0"]
+        );
+        let key = "192.0.2.1:40000-198.51.100.25:25";
+        assert_eq!(finding["sessions"], serde_json::json!([key, format!("{key}#2")]));
+        assert_eq!(finding["evidence"][2]["excerpt"], "550 no", "the reply follows the mail");
+    }
+
+    /// A reply or an address is data: what it holds of controls or of terminal sequences is escaped.
+    #[test]
+    fn nothing_from_the_wire_is_printed_raw() {
+        let mail = Transaction {
+            final_response: Some(response("550 \u{1b}[2J")),
+            ..transaction("a\r\n@mailinator.com", Outcome::Rejected)
+        };
+        let report = report(vec![session_of(vec![mail])]);
+        let evidence = &analyse(&report).suspicious_patterns[0].evidence;
+        assert!(evidence.iter().all(|evidence| !evidence.excerpt.contains(char::is_control)), "{evidence:?}");
+    }
+}
