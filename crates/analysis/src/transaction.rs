@@ -67,6 +67,8 @@ struct Open {
     /// The last reply that refused DATA or BDAT.
     refusal: Option<Response>,
     last_rcpt: Option<Response>,
+    /// Whether a recipient that is not kept was not refused.
+    further_taken: bool,
     /// Whether DATA or BDAT was answered at all.
     data_answered: bool,
     message_ended: bool,
@@ -105,6 +107,7 @@ impl Transactions {
         open.last_rcpt = reply.cloned();
         if open.transaction.recipients.len() >= self.recipients_limit {
             open.transaction.further_recipients += 1;
+            open.further_taken |= reply.is_none_or(|reply| reply.class() < 4);
             return;
         }
         open.transaction.recipients.push(Recipient {
@@ -288,6 +291,7 @@ impl Open {
             refused_at_mail: None,
             refusal: None,
             last_rcpt: None,
+            further_taken: false,
             data_answered: false,
             message_ended: false,
             answered_one_by_one: Vec::new(),
@@ -309,7 +313,7 @@ impl Open {
         let refused = |recipient: &Recipient| {
             matches!(recipient.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred)
         };
-        let all_refused = !recipients.is_empty() && recipients.iter().all(refused);
+        let all_refused = !recipients.is_empty() && recipients.iter().all(refused) && !self.further_taken;
         let decisive = self
             .refused_at_mail
             .take()
@@ -416,6 +420,19 @@ mod tests {
             transactions.rcpt(rcpt("c@c"), place(2), Some(&response("550 no")));
             ends_as(transactions, Ending::Command, &[(Outcome::Aborted, None)]);
         }
+    }
+
+    /// Recipients beyond the limit are not kept, but whether the server took one of them still counts.
+    #[test]
+    fn a_recipient_beyond_the_limit_that_was_taken_is_no_refusal() {
+        let mut transactions = Transactions::new(1);
+        mail(&mut transactions, "a@a", 0, "250 ok");
+        transactions.rcpt(rcpt("b@b"), place(1), Some(&response("550 no")));
+        transactions.rcpt(rcpt("c@c"), place(2), Some(&response("250 ok")));
+        transactions.end(Ending::Command);
+        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        assert_eq!((only.recipients.len(), only.further_recipients), (1, 1));
+        assert_eq!((only.outcome, only.final_response.is_none()), (Outcome::Aborted, true));
     }
 
     /// The contract: a message that is all there but has no final reply is incomplete; aborted, where DATA was never
