@@ -157,7 +157,8 @@ pub fn analyse(report: &Report) -> SecurityInsights<'_> {
         }
     }
     let plaintext_auth = patterns.iter().any(|pattern| pattern.kind == Kind::PlaintextAuth);
-    patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.severity));
+    let begins = |pattern: &Pattern<'_>| pattern.evidence.first().map(|evidence| evidence.timestamp);
+    patterns.sort_by_key(|pattern| (std::cmp::Reverse(pattern.severity), begins(pattern)));
     let concerned = patterns.iter().filter_map(|pattern| Some((pattern.session, pattern.transaction?))).collect();
     SecurityInsights { auth_failures, plaintext_auth, missing_tls, suspicious_patterns: patterns, concerned }
 }
@@ -185,8 +186,8 @@ impl SecurityInsights<'_> {
         let of_kind: Vec<&Pattern<'_>> =
             self.suspicious_patterns.iter().filter(|pattern| pattern.kind == kind).collect();
         let times = || of_kind.iter().flat_map(|pattern| pattern.evidence.iter().map(|evidence| evidence.timestamp));
-        let mut sessions: Vec<String> = of_kind.iter().map(|pattern| pattern.session.to_owned()).collect();
-        sessions.dedup();
+        let mut named = HashSet::new();
+        let sessions = of_kind.iter().map(|pattern| pattern.session).filter(|&session| named.insert(session));
         let transactions =
             of_kind.iter().filter_map(|pattern| Some(format!("{}/{}", pattern.session, pattern.transaction?)));
         Finding {
@@ -200,7 +201,7 @@ impl SecurityInsights<'_> {
             first_seen: times().min(),
             last_seen: times().max(),
             transactions: transactions.take(EXAMPLES).collect(),
-            sessions: sessions.into_iter().take(EXAMPLES).collect(),
+            sessions: sessions.take(EXAMPLES).map(str::to_owned).collect(),
             evidence: of_kind.iter().flat_map(|pattern| pattern.evidence.iter().cloned()).take(EXAMPLES).collect(),
             weakened_by: Vec::new(),
             references: kind.references(),
@@ -450,6 +451,28 @@ mod tests {
         let key = "192.0.2.1:40000-198.51.100.25:25";
         assert_eq!(finding["sessions"], serde_json::json!([key, format!("{key}#2")]));
         assert_eq!(finding["evidence"][2]["excerpt"], "550 no", "the reply follows the mail");
+    }
+
+    /// Two attempts of one session are two patterns, but one session.
+    #[test]
+    fn a_finding_names_each_session_once() {
+        let both =
+            || with_attempts(vec![attempt("LOGIN", AuthOutcome::Success), attempt("CRAM-MD5", AuthOutcome::Success)]);
+        let report = report(vec![both(), both()]);
+        let findings = serde_json::to_value(analyse(&report).findings()).expect("JSON");
+        let key = "192.0.2.1:40000-198.51.100.25:25";
+        assert_eq!(findings[0]["count"], 4);
+        assert_eq!(findings[0]["sessions"], serde_json::json!([key, format!("{key}#2")]));
+    }
+
+    #[test]
+    fn patterns_of_one_severity_stand_in_order_of_time() {
+        let refused =
+            |second| AuthAttempt { timestamp: crate::samples::at(second), ..attempt("EXTERNAL", AuthOutcome::Failure) };
+        let report = report(vec![with_attempts(vec![refused(1), refused(8)]), with_attempts(vec![refused(2)])]);
+        let times: Vec<Time> =
+            analyse(&report).suspicious_patterns.iter().map(|pattern| pattern.evidence[0].timestamp).collect();
+        assert_eq!(times, [1, 2, 8].map(crate::samples::at));
     }
 
     /// A reply or an address is data: what it holds of controls or of terminal sequences is escaped.
