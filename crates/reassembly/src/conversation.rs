@@ -339,3 +339,153 @@ impl Conversation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use capture::{Flags, SeqNumber};
+
+    use super::*;
+
+    /// A conversation whose handshake has been seen: both sides' first octets have the number 1.
+    struct Talk {
+        conversation: Conversation,
+        /// `>` from the originator, `<` from the responder: octets, `[cause len]`, `.` at the end; `=` and `!` for
+        /// octets that came again, alike or not.
+        heard: Vec<String>,
+    }
+
+    fn talk() -> Talk {
+        let mut talk = Talk { conversation: Conversation::default(), heard: Vec::new() };
+        talk.conversation.streams.from_originator.on_syn(SeqNumber::new(0));
+        talk.conversation.streams.from_responder.on_syn(SeqNumber::new(0));
+        for direction in Direction::BOTH {
+            talk.conversation.streams[direction].seen = true;
+        }
+        talk
+    }
+
+    fn note(heard: &mut Vec<String>, event: StreamEvent<'_>) {
+        let arrow = |direction| if direction == Direction::FromOriginator { '>' } else { '<' };
+        heard.push(match event {
+            StreamEvent::Data { direction, bytes, .. } => {
+                format!("{}{}", arrow(direction), String::from_utf8_lossy(bytes))
+            }
+            StreamEvent::Gap { direction, len, cause, .. } => format!("{}[{cause:?} {len}]", arrow(direction)),
+            StreamEvent::Overlap { direction, len, conflicting, .. } => {
+                format!("{}{}{len}", arrow(direction), if conflicting { '!' } else { '=' })
+            }
+            StreamEvent::HalfClosed { direction, .. } => format!("{}.", arrow(direction)),
+        });
+    }
+
+    impl Talk {
+        fn says(&mut self, direction: Direction, seq: u32, ack: u32, text: &str, fin: bool, millis: i64) -> &mut Self {
+            let address = SocketAddr::from(([192, 0, 2, 1], 25));
+            let segment = Segment {
+                source: address,
+                destination: address,
+                seq: SeqNumber::new(seq),
+                ack: Some(SeqNumber::new(ack)),
+                flags: Flags { fin, ..Flags::default() },
+                payload: text.as_bytes(),
+                payload_at: None,
+                missing: 0,
+                timestamp: Timestamp::from_nanos(millis * 1_000_000),
+            };
+            let Self { conversation, heard } = self;
+            conversation.segment(direction, &segment, Duration::from_secs(1), &mut |event| note(heard, event));
+            self
+        }
+
+        fn client(&mut self, seq: u32, ack: u32, text: &str) -> &mut Self {
+            self.says(Direction::FromOriginator, seq, ack, text, false, 0)
+        }
+
+        fn server(&mut self, seq: u32, ack: u32, text: &str) -> &mut Self {
+            self.says(Direction::FromResponder, seq, ack, text, false, 0)
+        }
+
+        fn finish(&mut self) -> String {
+            let Self { conversation, heard } = self;
+            conversation.finish(Timestamp::default(), &mut |event| note(heard, event));
+            self.heard.join(" ")
+        }
+    }
+
+    /// > Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
+    /// (RFC 9293 §3.10.7.4)
+    #[test]
+    fn what_is_early_is_held_for_later_processing() {
+        let mut talk = talk();
+        talk.client(3, 1, "cd");
+        assert!(talk.heard.is_empty());
+        assert!(talk.conversation.held_cost() > 2);
+        talk.client(1, 1, "ab");
+        assert_eq!(talk.heard, [">ab", ">cd"]);
+        assert_eq!(talk.conversation.held_cost(), 0);
+    }
+
+    /// > In the following it is assumed that the segment is the idealized segment that begins at RCV.NXT and does not
+    /// > exceed the window. One could tailor actual segments to fit this assumption by trimming off any portions that
+    /// > lie outside the window (RFC 9293 §3.10.7.4).
+    #[test]
+    fn what_was_delivered_is_trimmed_off() {
+        assert_eq!(talk().client(1, 1, "abcd").client(3, 1, "cdef").client(1, 1, "ab").finish(), ">abcd >=2 >ef >=2");
+    }
+
+    /// > When the TCP endpoint takes responsibility for delivering the data to the user, it must also acknowledge the
+    /// > receipt of the data (RFC 9293 §3.10.7.4). So what acknowledges octets came after them.
+    #[test]
+    fn what_acknowledges_octets_comes_after_them() {
+        assert_eq!(talk().server(1, 5, "250").client(1, 1, "NOOP").finish(), ">NOOP <250");
+        // Each waits for the other, because a command was lost: the one captured first is let go behind the gap.
+        let mut talk = talk();
+        talk.server(1, 5, "250").says(Direction::FromOriginator, 5, 4, "QUIT", false, 1);
+        assert_eq!(talk.finish(), ">[Acknowledged 4] <250 >QUIT");
+    }
+
+    /// > Note that FIN implies PUSH for any segment text not yet delivered to the user (RFC 9293 §3.10.7.4).
+    #[test]
+    fn a_fin_comes_after_all_text() {
+        let mut talk = talk();
+        talk.says(Direction::FromOriginator, 3, 1, "cd", true, 0);
+        assert!(talk.heard.is_empty());
+        assert_eq!(talk.client(1, 1, "ab").finish(), ">ab >cd >.");
+    }
+
+    #[test]
+    fn acknowledged_octets_are_given_up_after_the_reorder_time() {
+        let mut talk = talk();
+        talk.server(1, 5, "250").says(Direction::FromResponder, 4, 5, "-", false, 999);
+        assert!(talk.heard.is_empty());
+        talk.says(Direction::FromResponder, 5, 5, "x", false, 1_000);
+        assert_eq!(talk.heard, [">[Acknowledged 4]", "<250", "<-", "<x"]);
+    }
+
+    #[test]
+    fn shrinking_makes_gaps_until_little_is_held() {
+        let mut talk = talk();
+        talk.client(2, 1, "b").client(4, 1, "d").client(6, 1, "f");
+        let one = talk.conversation.held_cost() / 3;
+        let Talk { conversation, heard } = &mut talk;
+        conversation.shrink(Direction::FromOriginator, one, Timestamp::default(), &mut |event| note(heard, event));
+        assert_eq!(talk.heard, [">[ReorderLimit 1]", ">b", ">[ReorderLimit 1]", ">d"]);
+        assert_eq!(talk.conversation.held_cost(), one);
+    }
+
+    #[test]
+    fn the_end_delivers_what_is_held_and_names_what_is_not() {
+        assert_eq!(talk().client(3, 1, "c").server(1, 9, "").finish(), ">[FlowEnd 2] >c >[Acknowledged 5]");
+        let mut nobody = Conversation::default();
+        nobody.finish(Timestamp::default(), &mut |event| unreachable!("{event:?}"));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_delivered_no_more() {
+        let mut talk = talk();
+        talk.client(3, 1, "c").conversation.forget_octets();
+        assert_eq!((talk.conversation.held_cost(), talk.finish().as_str()), (0, ""));
+    }
+}
