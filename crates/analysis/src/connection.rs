@@ -187,3 +187,45 @@ fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
 fn role(direction: Direction, client: Direction) -> Role {
     if direction == client { Role::Client } else { Role::Server }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{opened, sessions_of, talk};
+
+    #[test]
+    fn what_is_not_mail_makes_no_session() {
+        let turns = [(Role::Client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (Role::Server, "HTTP/1.1 200 OK\r\n\r\n")];
+        assert!(sessions_of(&turns).is_empty());
+        assert!(sessions_of(&[]).is_empty());
+    }
+
+    /// What was said before the connection was recognised is in the record like the rest.
+    #[test]
+    fn nothing_of_the_opening_is_lost() {
+        let session = talk(&opened(&[(Role::Client, "QUIT\r\n"), (Role::Server, "221 bye\r\n")]));
+        let verbs: Vec<&str> = session.commands.iter().map(|command| &*command.command).collect();
+        assert_eq!((verbs.as_slice(), session.responses.len()), (["EHLO", "QUIT"].as_slice(), 3));
+        assert!(session.greeting.is_some_and(|greeting| greeting.code.is(220)));
+    }
+
+    /// The contract: "The client is the side that speaks commands, however the capture begins."
+    #[test]
+    fn the_side_that_speaks_commands_is_the_client_whoever_called() {
+        let called = [
+            (Role::Client, "220 mx.example.net ESMTP\r\n"),
+            (Role::Server, "EHLO client.example.org\r\n"),
+            (Role::Client, "250 mx.example.net\r\n"),
+            (Role::Server, "QUIT\r\n"),
+            (Role::Client, "221 bye\r\n"),
+        ];
+        let session = talk(&called);
+        assert_eq!((session.client_port, session.server_port), (25, 40_000));
+    }
+
+    #[test]
+    fn an_opening_without_end_is_judged_in_the_end() {
+        let noise = "x".repeat(OPENING_OCTETS + 1);
+        assert!(sessions_of(&[(Role::Client, &noise)]).is_empty());
+    }
+}

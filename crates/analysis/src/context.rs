@@ -163,3 +163,64 @@ fn busiest(report: &Report, most: usize) -> Vec<SessionView<'_>> {
     sessions.truncate(most);
     sessions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::model::Transaction;
+    use crate::samples::{at, opened, report, session_of, talk, transaction};
+
+    fn document(report: &Report, level: u8, most: usize) -> serde_json::Value {
+        let mut out = Vec::new();
+        write(report, level, most, &mut out).expect("a vector takes everything");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    fn mail(sender: &str, second: i64, outcome: Outcome) -> Transaction {
+        Transaction { timestamp: at(second), ..transaction(sender, outcome) }
+    }
+
+    fn senders(document: &serde_json::Value) -> Vec<&str> {
+        let mails = document["transactions"].as_array().expect("an array");
+        mails.iter().map(|mail| mail["mail_from"].as_str().expect("a sender")).collect()
+    }
+
+    /// The contract: "the most interesting first: … refusals, …, then the rest by time", and what was left out.
+    #[test]
+    fn refusals_come_before_the_rest_and_the_rest_is_counted() {
+        let mails = vec![
+            mail("1@a", 1, Outcome::Accepted),
+            mail("2@a", 2, Outcome::Accepted),
+            mail("3@a", 3, Outcome::Rejected),
+        ];
+        let document = document(&report(vec![session_of(mails)]), 1, 2);
+        assert_eq!(senders(&document), ["3@a", "1@a"]);
+        assert_eq!(document["omitted"]["transactions"], 1);
+    }
+
+    #[test]
+    fn each_level_adds_to_the_one_before() {
+        let report = report(vec![session_of(vec![mail("1@a", 1, Outcome::Accepted)])]);
+        let has = |level| {
+            let document = document(&report, level, 10);
+            (document["transactions"][0].get("command_sequence").is_some(), document.get("sessions").is_some())
+        };
+        assert_eq!([1, 2, 3].map(has), [(false, false), (true, false), (true, true)]);
+    }
+
+    /// The contract: "in stream order"; pipelined commands (RFC 2920) were all sent before the first reply.
+    #[test]
+    fn a_sequence_is_in_stream_order() {
+        let session = talk(&opened(&[
+            (Role::Client, "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\n"),
+            (Role::Server, "250 ok\r\n"),
+            (Role::Server, "550 no\r\n"),
+        ]));
+        let document = document(&report(vec![session]), 2, 10);
+        let steps = document["transactions"][0]["command_sequence"].as_array().expect("a sequence");
+        let story: Vec<_> =
+            steps.iter().filter_map(|step| step.get("command").or(step.get("code"))?.as_str()).collect();
+        assert_eq!(story, ["MAIL", "RCPT", "250", "550"]);
+    }
+}

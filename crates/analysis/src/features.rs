@@ -132,3 +132,78 @@ impl Serialize for TransactionView<'_> {
         .serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::model::Session;
+    use crate::samples::{at, opened, report, session_of, talk, transaction};
+
+    fn written(report: &Report) -> String {
+        let mut out = Vec::new();
+        write(report, &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn the_document_has_the_fields_of_the_contract_in_its_order() {
+        let document = written(&report(Vec::new()));
+        let places = ["protocol", "schema_version", "summary", "sessions", "transactions", "capture"]
+            .map(|field| document.find(&format!("\"{field}\":")).expect("a field of the contract"));
+        assert!(places.is_sorted(), "{document}");
+        let value: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+        assert_eq!(value.pointer("/sessions"), Some(&serde_json::json!({})));
+        assert_eq!(value.pointer("/transactions"), Some(&serde_json::json!([])));
+    }
+
+    /// More than fit in the buffers of one round, so that commas between lines, chunks and rounds all occur.
+    #[test]
+    fn however_many_sessions_there_are_each_is_one_line_in_order() {
+        let count = CHUNKS * CHUNK_ITEMS + CHUNK_ITEMS + 1;
+        let sessions = (0..count).map(|second| Session {
+            first_seen: at(i64::try_from(second).expect("few")),
+            ..session_of(vec![transaction(&format!("{second}@example.org"), Outcome::Aborted)])
+        });
+        let document = written(&report(sessions.collect()));
+        let value: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+        assert_eq!(value.pointer("/sessions").and_then(|v| v.as_object()).map(serde_json::Map::len), Some(count));
+        let keys: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix('"')?.split('"').next()).collect();
+        let last = format!("#{count}");
+        assert!(keys.iter().any(|key| key.ends_with("#2")) && document.contains(&last), "{last}");
+        let numbers = keys.iter().filter_map(|key| key.rsplit_once('#')?.1.parse::<usize>().ok());
+        assert!(numbers.eq(2..=count), "sessions in order of time");
+        let transactions = value.pointer("/transactions").and_then(|v| v.as_array()).expect("an array");
+        assert_eq!(transactions.len(), count);
+        assert_eq!(document.lines().filter(|line| line.starts_with("{\"timestamp\":")).count(), count);
+    }
+
+    /// The contract: a transaction's commands and replies are those of it; `command` counts from its first one.
+    #[test]
+    fn a_transaction_has_its_own_commands_and_replies() {
+        let session = talk(&opened(&[
+            (Role::Client, "MAIL FROM:<a@example.org>\r\n"),
+            (Role::Server, "250 ok\r\n"),
+            (Role::Client, "RCPT TO:<b@example.net>\r\n"),
+            (Role::Server, "550 5.1.1 unknown\r\n"),
+            (Role::Client, "RSET\r\n"),
+            (Role::Server, "250 ok\r\n"),
+            (Role::Client, "NOOP\r\n"),
+            (Role::Server, "250 ok\r\n"),
+        ]));
+        let document: serde_json::Value = serde_json::from_str(&written(&report(vec![session]))).expect("JSON");
+        let mail = document.pointer("/transactions/0").expect("a transaction");
+        let verbs: Vec<_> =
+            mail["commands"].as_array().expect("commands").iter().map(|c| c["command"].clone()).collect();
+        assert_eq!(verbs.get(..2), Some(["MAIL".into(), "RCPT".into()].as_slice()));
+        assert!(!verbs.contains(&"EHLO".into()) && !verbs.contains(&"NOOP".into()), "{verbs:?}");
+        let answered: Vec<_> = mail["responses"]
+            .as_array()
+            .expect("replies")
+            .iter()
+            .map(|r| (r["code"].clone(), r["command"].clone()))
+            .collect();
+        assert_eq!(answered.get(..2), Some([("250".into(), 0.into()), ("550".into(), 1.into())].as_slice()));
+        assert_eq!(mail["final_response"]["enhanced_code"], "5.1.1");
+    }
+}

@@ -64,3 +64,50 @@ pub(crate) fn read<F: FnMut(Session)>(
     counts.oversized_records += reader.oversized_records();
     file
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use reassembly::FlowLimits;
+
+    use super::*;
+    use crate::plan::Plan;
+    use crate::session::Options;
+
+    fn read_one(path: PathBuf) -> (CaptureFile, Counts, usize) {
+        let plan = Plan::new(&[path]);
+        let input = plan.inputs.first().expect("an input");
+        let mut sessions = 0;
+        let mut observer = Observer::new(Options::default(), |_| sessions += 1);
+        let mut table = FlowTable::new(FlowLimits::default());
+        let mut counts = Counts::default();
+        let file = read(input, &mut table, &mut observer, &mut counts);
+        table.finish(&mut observer);
+        (file, counts, sessions)
+    }
+
+    fn plain() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/postfix-plain.pcap")
+    }
+
+    #[test]
+    fn a_whole_file_is_read_without_error() {
+        let (file, counts, sessions) = read_one(plain());
+        assert_eq!((file.format, file.truncated, file.error), (Some("pcap"), false, None));
+        assert_eq!((file.packets, sessions), (counts.packets, 1));
+        assert!(file.first_seen < file.last_seen && counts.tcp_segments <= counts.packets);
+    }
+
+    /// The contract and the design: what was read before an error counts.
+    #[test]
+    fn a_file_cut_in_its_last_record_has_all_packets_but_that() {
+        let (whole, ..) = read_one(plain());
+        let octets = std::fs::read(plain()).expect("the capture");
+        let cut = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(cut.path(), octets.get(..octets.len() - 1).expect("octets")).expect("a copy");
+        let (file, _, sessions) = read_one(cut.path().to_owned());
+        assert_eq!((file.packets, file.truncated, sessions), (whole.packets - 1, true, 1));
+        assert!(file.error.is_some_and(|error| error.contains("offset") || error.contains("octet")));
+    }
+}

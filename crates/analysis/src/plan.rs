@@ -127,3 +127,57 @@ fn first_packet(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
     // What is wrong behind the file's header is told when it is read.
     Ok(reader.next_packet().ok().flatten().map(|packet| packet.timestamp))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn testdata() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
+    }
+
+    fn names(plan: &Plan) -> Vec<String> {
+        plan.inputs.iter().filter_map(|input| Some(input.path.file_name()?.to_str()?.to_owned())).collect()
+    }
+
+    /// The contract: files "are put in capture order by packet time".
+    #[test]
+    fn inputs_are_in_order_of_their_first_packets() {
+        let rotated = testdata().join("rotated");
+        let parts = ["part-3.pcap", "part-1.pcap", "part-2.pcap"].map(|name| rotated.join(name));
+        assert_eq!(names(&Plan::new(&parts)), ["part-1.pcap", "part-2.pcap", "part-3.pcap"]);
+    }
+
+    #[test]
+    fn a_directory_gives_the_captures_in_it_and_passes_over_the_rest() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::copy(testdata().join("exim-plain.pcap"), directory.path().join("b")).expect("a copy");
+        std::fs::write(directory.path().join("notes.txt"), "no capture at all, but long enough to be one")
+            .expect("a file");
+        std::fs::write(directory.path().join("empty.pcap"), "").expect("a file");
+        let plan = Plan::new(&[directory.path().to_owned()]);
+        assert_eq!((names(&plan), plan.unreadable), (vec!["b".to_owned()], Vec::new()));
+    }
+
+    #[test]
+    fn a_directory_without_captures_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plan = Plan::new(&[directory.path().to_owned()]);
+        let [refused] = plan.unreadable.try_into().expect("one");
+        assert!(refused.message.starts_with(&format!("{}: ", directory.path().display())), "{}", refused.message);
+    }
+
+    #[test]
+    fn a_file_named_twice_is_read_once_and_a_missing_one_hides_no_other() {
+        let file = testdata().join("exim-plain.pcap");
+        let other_name = testdata().join("rotated/../exim-plain.pcap");
+        let plan = Plan::new(&[file, testdata().join("missing.pcap"), other_name]);
+        assert_eq!((plan.inputs.len(), plan.unreadable.len()), (1, 1));
+    }
+
+    #[test]
+    fn standard_input_is_not_looked_at() {
+        let plan = Plan::new(&[PathBuf::from(STANDARD_INPUT)]);
+        assert_eq!(plan.inputs, [Input { path: PathBuf::from("-"), first_packet: None }]);
+    }
+}

@@ -231,3 +231,70 @@ impl CaptureFile {
         self.error = Some(error.to_string());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{at, attempt, recipient, report, response, session, session_of, transaction};
+
+    /// The contract: "in order of first_seen, then key", "#2, #3, … for later connections of the same 4-tuple".
+    #[test]
+    fn later_connections_of_a_4_tuple_are_numbered_in_order_of_time() {
+        let other = Session { client_port: 39_999, ..session() };
+        let later = Session { first_seen: at(5), ..session() };
+        let report = report(vec![later, session(), other]);
+        let keys: Vec<&str> = report.sessions.iter().map(|(key, _)| key.as_str()).collect();
+        let expected = [
+            "192.0.2.1:39999-198.51.100.25:25",
+            "192.0.2.1:40000-198.51.100.25:25",
+            "192.0.2.1:40000-198.51.100.25:25#2",
+        ];
+        assert_eq!(keys, expected);
+        assert_eq!(report.sessions.last().map(|(_, session)| session.first_seen), Some(at(5)));
+    }
+
+    #[test]
+    fn transactions_stand_in_order_of_their_own_time() {
+        let first = Transaction { timestamp: at(3), ..transaction("early@example.org", Outcome::Accepted) };
+        let second = Transaction { timestamp: at(4), ..transaction("late@example.org", Outcome::Accepted) };
+        let opened_later = Session { first_seen: at(2), client_port: 1, ..session_of(vec![first]) };
+        let report = report(vec![session_of(vec![second]), opened_later]);
+        let senders: Vec<_> = report.transactions().iter().map(|mail| mail.transaction.mail_from.clone()).collect();
+        assert_eq!(senders, [Some("early@example.org".to_owned()), Some("late@example.org".to_owned())]);
+    }
+
+    #[test]
+    fn each_outcome_and_reply_is_counted_once() {
+        let outcomes = [Outcome::Accepted, Outcome::Rejected, Outcome::Aborted, Outcome::Incomplete];
+        let mut mails = outcomes.map(|outcome| transaction("a@example.org", outcome)).to_vec();
+        if let Some(mail) = mails.first_mut() {
+            mail.recipients = vec![
+                recipient("b@example.net", RecipientOutcome::Accepted),
+                recipient("c@example.net", RecipientOutcome::Deferred),
+            ];
+            mail.further_recipients = 3;
+        }
+        let auth =
+            [AuthOutcome::Success, AuthOutcome::Failure, AuthOutcome::Aborted].map(|outcome| attempt("PLAIN", outcome));
+        let responses = ["220 a", "250 b", "354 c", "450 d", "550 e", "199 f"].map(response);
+        let session = Session { auth: auth.to_vec(), responses: responses.to_vec(), ..session_of(mails) };
+        let expected = Summary {
+            total_sessions: 1,
+            total_transactions: 4,
+            completed_transactions: 1,
+            rejected_transactions: 1,
+            aborted_transactions: 1,
+            incomplete_transactions: 1,
+            success_responses: 2,
+            intermediate_responses: 1,
+            error_responses: 2,
+            recipients: 5,
+            accepted_recipients: 1,
+            auth_attempts: 3,
+            auth_successes: 1,
+            auth_failures: 1,
+            ..Summary::default()
+        };
+        assert_eq!(report(vec![session]).summary, expected);
+    }
+}

@@ -37,3 +37,33 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
     };
     Report::new(sessions, capture)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn testdata(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
+    }
+
+    /// The contract: "Several files are one recording: … a connection may begin in one and end in another."
+    #[test]
+    fn several_files_are_one_recording() {
+        let parts = [3, 1, 2].map(|part| testdata(&format!("rotated/part-{part}.pcap")));
+        let report = analyse(&Plan::new(&parts), Options::default());
+        let whole = analyse(&Plan::new(&[testdata("exim-rotated.pcap")]), Options::default());
+        assert_eq!(report.summary, whole.summary);
+        assert_eq!(report.capture.packets, whole.capture.packets);
+        assert_eq!(report.capture.files.len(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_read_stands_behind_what_was() {
+        let report = analyse(&Plan::new(&[testdata("missing.pcap"), testdata("exim-plain.pcap")]), Options::default());
+        let errors: Vec<bool> = report.capture.files.iter().map(|file| file.error.is_some()).collect();
+        assert_eq!(errors, [false, true]);
+        assert_eq!(report.summary.total_sessions, 1);
+    }
+}

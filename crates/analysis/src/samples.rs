@@ -1,16 +1,20 @@
 //! Records for the tests of what reads records: each plain, so that a test says what it changes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use capture::Timestamp;
+use capture::{Flags, Segment, SeqNumber, Timestamp};
+use reassembly::{FlowLimits, FlowTable};
 use smtp_parser::{EnhancedCode, ReplyCode};
 
+use crate::anomaly::Role;
+use crate::connection::Observer;
 use crate::model::{
-    Command, Directions, End, Octets, Outcome, Recipient, RecipientOutcome, Response, Session, Start, Transaction,
+    Directions, End, Octets, Outcome, Recipient, RecipientOutcome, Response, Session, Start, Transaction,
 };
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::report::{Capture, Report};
+use crate::session::Options;
 use crate::session::auth::{AuthAttempt, AuthOutcome};
 
 /// So many seconds after the epoch.
@@ -37,11 +41,6 @@ pub(crate) fn response(line: &str) -> Response {
 /// The same, to the command of this index.
 pub(crate) fn answer(line: &str, command: usize, second: i64) -> Response {
     Response { command: Some(command), timestamp: at(second), ..response(line) }
-}
-
-pub(crate) fn command(line: &str, second: i64) -> Command {
-    let (verb, parameter) = line.split_once(' ').map_or((line, None), |(verb, rest)| (verb, Some(rest.to_owned())));
-    Command { command: verb.to_owned().into(), parameter, timestamp: at(second) }
 }
 
 /// A session in which nothing was said, from 192.0.2.1:40000 to 198.51.100.25:25, from second 0 to 9.
@@ -130,4 +129,62 @@ pub(crate) fn attempt(mechanism: &str, outcome: AuthOutcome) -> AuthAttempt {
 /// The report on these sessions.
 pub(crate) fn report(sessions: Vec<Session>) -> Report {
     Report::new(sessions, Capture::default())
+}
+
+/// The sessions found in a connection of these turns, each a segment that acknowledges all before it, a second apart;
+/// with the handshake before them and the FIN of each side behind them.
+pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    let mut observer = Observer::new(Options::default(), |session| sessions.push(session));
+    let mut table = FlowTable::new(FlowLimits::default());
+    let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
+    let server = SocketAddr::from(([198, 51, 100, 25], 25));
+    let (mut of_client, mut of_server, mut second) = (0, 0, 0);
+    let mut push = |role: Role, flags: Flags, text: &str| {
+        let is_client = role == Role::Client;
+        let (source, destination) = if is_client { (client, server) } else { (server, client) };
+        let (own, other) = if is_client { (&mut of_client, of_server) } else { (&mut of_server, of_client) };
+        let segment = Segment {
+            source,
+            destination,
+            seq: SeqNumber::new(*own),
+            ack: (!is_client || !flags.syn).then(|| SeqNumber::new(other)),
+            flags,
+            payload: text.as_bytes(),
+            payload_at: None,
+            missing: 0,
+            timestamp: at(second).0,
+        };
+        table.push(&segment, &mut observer);
+        *own += u32::try_from(text.len()).expect("a short turn") + u32::from(flags.syn || flags.fin);
+        second += 1;
+    };
+    let syn = Flags { syn: true, ..Flags::default() };
+    let fin = Flags { fin: true, ..Flags::default() };
+    push(Role::Client, syn, "");
+    push(Role::Server, syn, "");
+    turns.iter().for_each(|&(role, text)| push(role, Flags::default(), text));
+    push(Role::Client, fin, "");
+    push(Role::Server, fin, "");
+    table.finish(&mut observer);
+    sessions
+}
+
+/// The one session of these turns.
+#[track_caller]
+pub(crate) fn talk(turns: &[(Role, &str)]) -> Session {
+    let [session] = sessions_of(turns).try_into().expect("one session");
+    session
+}
+
+/// The turns of a session in which the client, greeted, says EHLO and is offered PIPELINING.
+pub(crate) const OPENING: [(Role, &str); 3] = [
+    (Role::Server, "220 mx.example.net ESMTP\r\n"),
+    (Role::Client, "EHLO client.example.org\r\n"),
+    (Role::Server, "250-mx.example.net\r\n250 PIPELINING\r\n"),
+];
+
+/// [`OPENING`] and then these turns.
+pub(crate) fn opened(turns: &[(Role, &'static str)]) -> Vec<(Role, &'static str)> {
+    [&OPENING, turns].concat()
 }

@@ -275,3 +275,135 @@ impl<S> Flow<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use capture::Flags;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl FlowObserver for Nobody {
+        type State = ();
+
+        fn open(&mut self, _: &FlowInfo) {}
+
+        fn event(&mut self, _: &FlowInfo, (): &mut (), _: StreamEvent<'_>) -> Interest {
+            Interest::Follow
+        }
+
+        fn close(&mut self, _: Flow<()>, _: FlowEnd) {}
+    }
+
+    /// `flags` are letters: `S`, `F`, `R`.
+    fn segment(from_client: bool, seq: u32, ack: Option<u32>, flags: &str, payload: &'static str) -> Segment<'static> {
+        let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
+        let server = SocketAddr::from(([198, 51, 100, 2], 25));
+        let (source, destination) = if from_client { (client, server) } else { (server, client) };
+        Segment {
+            source,
+            destination,
+            seq: SeqNumber::new(seq),
+            ack: ack.map(SeqNumber::new),
+            flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
+            payload: payload.as_bytes(),
+            payload_at: None,
+            missing: 0,
+            timestamp: Timestamp::default(),
+        }
+    }
+
+    fn feed(flow: &mut Flow<()>, segment: &Segment<'_>) {
+        let side = FlowKey::with_side(segment.source, segment.destination).1;
+        flow.segment(side, segment, &FlowLimits::default(), &mut Nobody);
+    }
+
+    fn claim(flow: &mut Flow<()>, segment: &Segment<'_>) -> Claim {
+        flow.claim(FlowKey::with_side(segment.source, segment.destination).1, segment, &FlowLimits::default())
+    }
+
+    fn flow(segments: &[Segment<'static>]) -> Flow<()> {
+        let first = segments.first().expect("a segment");
+        let (key, side) = FlowKey::with_side(first.source, first.destination);
+        let mut flow = Flow::open(key, side, first, &mut Nobody);
+        segments.iter().for_each(|segment| feed(&mut flow, segment));
+        flow
+    }
+
+    /// Both SYNs with number 100 and 300, and five octets of the client.
+    fn established() -> Flow<()> {
+        flow(&[
+            segment(true, 100, None, "S", ""),
+            segment(false, 300, Some(101), "S", ""),
+            segment(true, 101, Some(301), "", "EHLO "),
+        ])
+    }
+
+    /// RFC 9293 §3.5, figure 6: SYN and ACK together are the answer of the side that was called.
+    #[test]
+    fn who_sends_syn_and_ack_together_was_called() {
+        let flow = flow(&[segment(false, 300, Some(101), "S", "")]);
+        assert_eq!((flow.info().originator.port(), flow.info().responder.port()), (40_000, 25));
+        assert_eq!(flow.info().start, FlowStart::Handshake);
+    }
+
+    #[test]
+    fn without_a_syn_it_begins_in_the_middle() {
+        let flow = flow(&[segment(false, 300, Some(101), "", "250 ok")]);
+        assert_eq!((flow.info().originator.port(), flow.info().start), (25, FlowStart::Midstream));
+    }
+
+    /// RFC 9293 §3.6: "A TCP connection may be half-closed": one FIN ends one direction.
+    #[test]
+    fn it_is_closed_when_both_sides_have_sent_fin() {
+        let mut flow = established();
+        feed(&mut flow, &segment(true, 106, Some(301), "F", ""));
+        assert_eq!((flow.has_ended(), flow.end_or(FlowEnd::EndOfCapture)), (false, FlowEnd::EndOfCapture));
+        feed(&mut flow, &segment(false, 301, Some(107), "F", ""));
+        assert_eq!((flow.has_ended(), flow.end_or(FlowEnd::EndOfCapture)), (true, FlowEnd::Closed));
+    }
+
+    #[test]
+    fn where_one_side_was_captured_its_fin_closes() {
+        let flow = flow(&[segment(true, 100, None, "S", ""), segment(true, 101, None, "F", "QUIT\r\n")]);
+        assert_eq!(flow.end_or(FlowEnd::EndOfCapture), FlowEnd::Closed);
+    }
+
+    /// RFC 9293 §3.5.3: a reset in the window ends the connection; its text is no part of the stream.
+    #[test]
+    fn a_reset_ends_it_and_its_text_is_not_delivered() {
+        let mut flow = established();
+        feed(&mut flow, &segment(false, 301, Some(106), "R", "no such thing"));
+        assert_eq!(flow.end_or(FlowEnd::EndOfCapture), FlowEnd::Reset);
+        assert_eq!(flow.octets(Direction::FromResponder).delivered, 0);
+    }
+
+    /// RFC 9293 §3.10.7.4: a SYN in a synchronized state is answered by a challenge ACK and changes nothing; only
+    /// that it is acknowledged shows that it was no old duplicate.
+    #[test]
+    fn a_second_syn_begins_the_next_connection_once_it_is_acknowledged() {
+        let mut flow = established();
+        assert!(matches!(claim(&mut flow, &segment(true, 9000, None, "S", "")), Claim::Stray));
+        assert!(matches!(claim(&mut flow, &segment(true, 106, Some(301), "", "x")), Claim::Own));
+        let answer = segment(false, 7000, Some(9001), "S", "");
+        let Claim::Next(Some((caller, isn, _))) = claim(&mut flow, &answer) else { panic!("a new connection") };
+        assert_eq!((caller.port(), isn), (40_000, SeqNumber::new(9000)));
+    }
+
+    #[test]
+    fn a_syn_sent_again_is_its_own() {
+        assert!(matches!(claim(&mut established(), &segment(true, 100, None, "S", "")), Claim::Own));
+    }
+
+    #[test]
+    fn after_the_idle_time_octets_are_of_another_connection_and_a_reset_of_none() {
+        let late = Timestamp::from_nanos(601 * 1_000_000_000);
+        let data = Segment { timestamp: late, ..segment(true, 106, Some(301), "", "x") };
+        assert!(matches!(claim(&mut established(), &data), Claim::Next(None)));
+        let reset = Segment { timestamp: late, ..segment(true, 106, Some(301), "R", "") };
+        assert!(matches!(claim(&mut established(), &reset), Claim::Stray));
+        let in_time = Segment { timestamp: Timestamp::from_nanos(600 * 1_000_000_000), ..data };
+        assert!(matches!(claim(&mut established(), &in_time), Claim::Own));
+    }
+}

@@ -263,3 +263,124 @@ impl<S> AsMut<Links> for Slot<S> {
         &mut self.links
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use capture::{Flags, SeqNumber};
+
+    use super::*;
+    use crate::{FlowInfo, Interest, StreamEvent};
+
+    /// The client's port and the end of each connection, in the order in which they ended.
+    #[derive(Default)]
+    struct Ends(Vec<(u16, FlowEnd)>);
+
+    impl FlowObserver for Ends {
+        type State = ();
+
+        fn open(&mut self, _: &FlowInfo) {}
+
+        fn event(&mut self, _: &FlowInfo, (): &mut (), _: StreamEvent<'_>) -> Interest {
+            Interest::Follow
+        }
+
+        fn close(&mut self, flow: Flow<()>, end: FlowEnd) {
+            self.0.push((flow.info().originator.port(), end));
+        }
+    }
+
+    /// A segment of the client at this port; `flags` are letters: `S`, `F`, `R`.
+    fn from(port: u16, seq: u32, flags: &str, payload: &'static str, second: i64) -> Segment<'static> {
+        Segment {
+            source: SocketAddr::from(([192, 0, 2, 1], port)),
+            destination: SocketAddr::from(([198, 51, 100, 2], 25)),
+            seq: SeqNumber::new(seq),
+            ack: None,
+            flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
+            payload: payload.as_bytes(),
+            payload_at: None,
+            missing: 0,
+            timestamp: Timestamp::from_nanos(second * 1_000_000_000),
+        }
+    }
+
+    fn table(limits: FlowLimits, segments: &[Segment<'static>]) -> (FlowTable<()>, Ends) {
+        let (mut table, mut ends) = (FlowTable::new(limits), Ends::default());
+        segments.iter().for_each(|segment| table.push(segment, &mut ends));
+        (table, ends)
+    }
+
+    #[test]
+    fn beyond_the_limit_the_one_silent_for_the_longest_goes() {
+        let limits = FlowLimits { flows: 2, ..FlowLimits::default() };
+        let (table, ends) = table(
+            limits,
+            &[from(1, 0, "S", "", 0), from(2, 0, "S", "", 1), from(1, 1, "", "x", 2), from(3, 0, "S", "", 3)],
+        );
+        assert_eq!(ends.0, [(2, FlowEnd::Evicted)]);
+        assert_eq!((table.limit_counts().flows_evicted, table.connections()), (1, 3));
+    }
+
+    #[test]
+    fn silence_ends_a_connection_when_another_packet_shows_the_time() {
+        let (_, ends) =
+            table(FlowLimits::default(), &[from(1, 0, "S", "", 0), from(2, 0, "S", "", 300), from(2, 1, "", "x", 601)]);
+        assert_eq!(ends.0, [(1, FlowEnd::Idle)]);
+    }
+
+    #[test]
+    fn one_corrupt_time_ends_nothing() {
+        let year = 365 * 86_400;
+        let (_, ends) = table(
+            FlowLimits::default(),
+            &[from(1, 0, "S", "", 0), from(2, 0, "S", "", year), from(1, 1, "", "x", 1), from(1, 2, "", "y", 2)],
+        );
+        assert!(ends.0.iter().all(|&(port, _)| port != 1), "{:?}", ends.0);
+    }
+
+    /// RFC 9293 §3.4.2: a connection is remembered after its end, so that old duplicates are not taken for new ones.
+    #[test]
+    fn a_late_duplicate_of_a_closed_connection_is_no_new_one() {
+        let closed = [from(1, 0, "S", "", 0), from(1, 1, "F", "x", 1)];
+        let (mut table, mut ends) = table(FlowLimits::default(), &closed);
+        table.push(&from(1, 1, "", "x", 2), &mut ends);
+        table.finish(&mut ends);
+        assert_eq!((table.connections(), ends.0), (1, vec![(1, FlowEnd::Closed)]));
+    }
+
+    #[test]
+    fn a_reset_or_a_bare_fin_of_an_unknown_connection_begins_none() {
+        let (table, _) = table(FlowLimits::default(), &[from(1, 5, "R", "", 0), from(2, 5, "F", "", 1)]);
+        assert_eq!(table.connections(), 0);
+    }
+
+    #[test]
+    fn octets_beyond_the_limit_of_a_direction_do_not_wait() {
+        let limits = FlowLimits { held_octets_per_direction: 2 * FlowLimits::PIECE_OVERHEAD, ..FlowLimits::default() };
+        let (table, _) = table(
+            limits,
+            &[from(1, 0, "S", "", 0), from(1, 11, "", "a", 0), from(1, 21, "", "b", 0), from(1, 31, "", "c", 0)],
+        );
+        assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (1, 0));
+    }
+
+    #[test]
+    fn octets_beyond_the_limit_of_the_table_do_not_wait() {
+        let limits = FlowLimits { held_octets_per_table: 2 * FlowLimits::PIECE_OVERHEAD, ..FlowLimits::default() };
+        let early = |port| [from(port, 0, "S", "", 0), from(port, 11, "", "a", 0)];
+        let (table, _) = table(limits, &[early(1), early(2), early(3)].concat());
+        assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (0, 1));
+    }
+
+    #[test]
+    fn at_the_end_connections_leave_in_the_order_of_their_last_segments() {
+        let limits = FlowLimits { idle_time: Duration::from_secs(10), ..FlowLimits::default() };
+        let segments = [from(1, 0, "S", "", 0), from(2, 0, "S", "", 1), from(3, 0, "S", "", 2), from(1, 1, "", "x", 3)];
+        let (mut table, mut ends) = table(limits, &segments);
+        table.finish(&mut ends);
+        assert_eq!(ends.0, [2, 3, 1].map(|port| (port, FlowEnd::EndOfCapture)));
+    }
+}

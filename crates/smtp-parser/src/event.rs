@@ -68,3 +68,22 @@ impl<'a> Step<'a> {
         Self { consumed, event: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_step_has_no_event_and_any_other_has_one() {
+        assert_eq!(Step::silent(3), Step { consumed: 3, event: None });
+        let event = SmtpEvent::Content(b"text");
+        assert_eq!(Step::new(4, event), Step { consumed: 4, event: Some(event) });
+    }
+
+    /// RFC 4954 §4's response may hold a password.
+    #[test]
+    fn an_auth_response_does_not_print() {
+        let shown = format!("{:?}", Step::new(6, SmtpEvent::AuthResponse(Secret::new(b"hunter2"))));
+        assert!(!shown.contains("hunter2") && shown.contains("[redacted]"), "{shown}");
+    }
+}

@@ -89,3 +89,63 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::error::ErrorKind;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        let words = std::iter::once("smtpscope").chain(line.split(' '));
+        Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn context_shows_ten_transactions_unless_told() {
+        assert!(matches!(parse("context a"), Ok(Command::Context { max_conversations: 10, .. })));
+        assert!(matches!(parse("context a --max-conversations 3"), Ok(Command::Context { max_conversations: 3, .. })));
+    }
+
+    #[test]
+    fn detail_levels_are_one_to_three() {
+        for level in ["1", "2", "3"] {
+            let parsed = parse(&format!("context --detail-level {level} a"));
+            assert!(matches!(parsed, Ok(Command::Context { detail_level, .. }) if detail_level.to_string() == level));
+        }
+        for level in ["0", "4", "x"] {
+            assert_eq!(parse(&format!("context --detail-level {level} a")).err(), Some(ErrorKind::ValueValidation));
+        }
+    }
+
+    /// Secrets are printed on request only, by any command.
+    #[test]
+    fn secrets_are_revealed_only_on_request() {
+        for name in ["summary", "features", "context", "insights"] {
+            assert!(!parse(&format!("{name} a")).expect("a command").common().reveal_secrets);
+            assert!(parse(&format!("{name} a --reveal-secrets")).expect("a command").common().reveal_secrets);
+        }
+    }
+
+    #[test]
+    fn internal_domains_may_be_repeated() {
+        let Ok(Command::Insights { internal_domains, .. }) =
+            parse("insights a --internal-domain example.org --internal-domain example.net")
+        else {
+            panic!("no insights")
+        };
+        assert_eq!(internal_domains, ["example.org", "example.net"]);
+    }
+
+    #[test]
+    fn several_files_or_standard_input_but_at_least_one() {
+        let files = |line| parse(line).expect("a command").common().files.clone();
+        assert_eq!(files("summary b a -"), [PathBuf::from("b"), PathBuf::from("a"), PathBuf::from("-")]);
+        assert_eq!(parse("summary").err(), Some(ErrorKind::MissingRequiredArgument));
+    }
+
+    #[test]
+    fn no_threads_at_all_is_wrong_use() {
+        assert_eq!(parse("summary a --jobs 0").err(), Some(ErrorKind::ValueValidation));
+        assert_eq!(parse("summary a --jobs 2").expect("a command").common().jobs, NonZeroUsize::new(2));
+    }
+}

@@ -99,3 +99,38 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         io.or(json) == Some(io::ErrorKind::BrokenPipe)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Options {
+        options(&Arguments::try_parse_from([&["smtpscope"], line].concat()).expect("right use").command)
+    }
+
+    /// The contract's exit status: "A closed pipe is success", whoever wrote into it.
+    #[test]
+    fn a_closed_pipe_is_known_whoever_wrote_into_it() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::new(closed()).context("cannot write")));
+        assert!(is_closed_pipe(&anyhow::Error::new(serde_json::Error::io(closed()))));
+        assert!(!is_closed_pipe(&anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull))));
+    }
+
+    #[test]
+    fn headers_and_bodies_are_kept_as_asked_for() {
+        let kept = |line: &[&str]| (parsed(line).message.headers, parsed(line).message.body);
+        assert_eq!(kept(&["features", "a.pcap"]), (true, false));
+        assert_eq!(kept(&["features", "--no-headers", "--body", "a.pcap"]), (false, true));
+        assert_eq!(kept(&["summary", "a.pcap"]), (false, false));
+    }
+
+    /// The contract: secrets "appear nowhere unless `--reveal-secrets` is given".
+    #[test]
+    fn secrets_are_kept_only_on_request() {
+        for command in ["summary", "features", "context", "insights"] {
+            assert!(!parsed(&[command, "a.pcap"]).reveal_secrets);
+            assert!(parsed(&[command, "--reveal-secrets", "a.pcap"]).reveal_secrets);
+        }
+    }
+}

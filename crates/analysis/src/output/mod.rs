@@ -32,3 +32,28 @@ pub(crate) fn text(octets: &[u8]) -> String {
 pub(crate) fn excerpt(octets: &[u8]) -> String {
     octets.get(..64).unwrap_or(octets).escape_ascii().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_keyword_given_twice_the_first_counts() {
+        let pairs =
+            [("SIZE".to_owned(), Some("1".to_owned())), ("SIZE".to_owned(), None), ("SMTPUTF8".to_owned(), None)];
+        let mut out = Vec::new();
+        pairs_as_map(&pairs, &mut serde_json::Serializer::new(&mut out)).expect("a vector takes everything");
+        assert_eq!(String::from_utf8_lossy(&out), r#"{"SIZE":"1","SMTPUTF8":null}"#);
+    }
+
+    #[test]
+    fn octets_that_are_not_utf8_become_the_replacement_character() {
+        assert_eq!(text(b"a\xffb\xc3\xa4"), "a\u{fffd}b\u{e4}");
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_printable() {
+        assert_eq!(excerpt(b"a\x1b[2J\r\n"), "a\\x1b[2J\\r\\n");
+        assert_eq!(excerpt(&[b'x'; 100]).len(), 64);
+    }
+}

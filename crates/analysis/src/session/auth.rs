@@ -144,3 +144,73 @@ impl AuthExchange {
 
 /// Responses of one exchange that are kept; the longest known mechanism needs four.
 const RESPONSES_KEPT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{at, code};
+
+    fn exchange(mechanism: &str, responses: &[&str]) -> AuthExchange {
+        let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, at(0), false);
+        responses.iter().for_each(|response| exchange.respond(Secret::new(response.as_bytes())));
+        exchange
+    }
+
+    /// RFC 4954 §4: 235 is success; a client that sends "*" is answered 501, and that is no failure of credentials.
+    #[test]
+    fn the_reply_decides_unless_the_client_cancelled() {
+        for (response, reply, outcome) in [
+            ("dGVzdAB0ZXN0ADEyMzQ=", Some(235), AuthOutcome::Success),
+            ("dGVzdAB0ZXN0ADEyMzQ=", Some(535), AuthOutcome::Failure),
+            ("dGVzdAB0ZXN0ADEyMzQ=", Some(454), AuthOutcome::Failure),
+            ("dGVzdAB0ZXN0ADEyMzQ=", None, AuthOutcome::Unknown),
+            ("*", Some(501), AuthOutcome::Aborted),
+        ] {
+            let attempt = exchange("PLAIN", &[response]).finish(reply.map(code));
+            assert_eq!((attempt.outcome, attempt.code), (outcome, reply.map(code)), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_cancellation_exposes_nothing_but_what_was_sent_before_it() {
+        let sent = |responses| exchange("LOGIN", responses).finish(Some(code(501))).credentials_sent;
+        assert!(!sent(&[]) && !sent(&["*"]));
+        assert!(sent(&["am9l"]) && sent(&["am9l", "*"]));
+    }
+
+    /// RFC 4954 §4: the initial response counts as the answer to the first challenge.
+    #[test]
+    fn an_initial_response_spares_the_first_challenge() {
+        let initial = Some(Secret::new(b"dGVzdAB0ZXN0ADEyMzQ="));
+        assert!(exchange("PLAIN", &[]).expects_response());
+        assert!(!AuthExchange::new(b"PLAIN", initial, at(0), false).expects_response());
+        assert!(AuthExchange::new(b"SCRAM-SHA-256", initial, at(0), false).expects_response());
+        assert!(!exchange("LOGIN", &["*"]).expects_response(), "given up");
+    }
+
+    /// The contract: secrets appear nowhere unless they are to be revealed. RFC 4954 §4.1's PLAIN has password `1234`.
+    #[test]
+    fn password_and_responses_are_kept_only_to_be_revealed() {
+        let attempt = |reveal| {
+            let initial = Some(Secret::new(b"dGVzdAB0ZXN0ADEyMzQ="));
+            AuthExchange::new(b"plain", initial, at(0), reveal).finish(Some(code(235)))
+        };
+        let json = |reveal| serde_json::to_value(attempt(reveal)).expect("JSON");
+        assert_eq!((&json(true)["password"], &json(true)["mechanism"]), (&"1234".into(), &"PLAIN".into()));
+        assert_eq!((json(false).get("password"), json(false).get("responses")), (None, None));
+        assert!(!format!("{:?}", attempt(true)).contains("1234"), "Debug is no way around it");
+    }
+
+    /// `AUTH` with a password where the mechanism belongs.
+    #[test]
+    fn what_is_no_mechanism_is_not_printed() {
+        assert_eq!(exchange("hunter2", &[]).finish(None).mechanism, REDACTED);
+    }
+
+    #[test]
+    fn responses_beyond_the_limit_are_not_kept() {
+        let mut exchange = AuthExchange::new(b"LOGIN", None, at(0), true);
+        (0..=RESPONSES_KEPT).for_each(|_| exchange.respond(Secret::new(b"am9l")));
+        assert_eq!(exchange.finish(None).responses.map(|kept| kept.len()), Some(RESPONSES_KEPT));
+    }
+}

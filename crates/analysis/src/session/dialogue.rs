@@ -387,3 +387,84 @@ impl Dialogue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::anomaly::AnomalyKind;
+    use crate::anomaly::Role::{Client, Server};
+    use crate::model::{Outcome, Session};
+    use crate::samples::{opened, talk};
+
+    fn kinds(session: &Session) -> Vec<AnomalyKind> {
+        session.anomalies.iter().map(|anomaly| anomaly.kind).collect()
+    }
+
+    /// RFC 2920 §3.1: commands may be sent in a group, and their replies come in the same order.
+    #[test]
+    fn replies_to_a_group_are_paired_in_order() {
+        let session = talk(&opened(&[
+            (Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n"),
+            (Server, "250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n"),
+            (Client, "\r\nt\r\n.\r\n"),
+            (Server, "250 taken\r\n"),
+        ]));
+        let pairs: Vec<_> = session.responses.iter().map(|reply| (reply.code.to_string(), reply.command)).collect();
+        let expected = [("220", None), ("250", Some(0)), ("250", Some(1)), ("550", Some(2)), ("250", Some(3))];
+        let expected = expected.iter().chain(&[("354", Some(4)), ("250", Some(4))]);
+        assert_eq!(pairs, expected.map(|&(code, command)| (code.to_owned(), command)).collect::<Vec<_>>());
+        assert_eq!(session.transactions.first().map(|mail| mail.outcome), Some(Outcome::Accepted));
+        assert!(session.anomalies.is_empty(), "{:?}", session.anomalies);
+    }
+
+    /// RFC 5321 §3.1: a server may open with 554 instead of 220 and then answers 503 to all but QUIT.
+    #[test]
+    fn a_554_that_opens_a_connection_is_its_greeting() {
+        let session = talk(&[
+            (Server, "554 no SMTP service here\r\n"),
+            (Client, "EHLO a.example.org\r\n"),
+            (Server, "503 bad sequence\r\n"),
+            (Client, "QUIT\r\n"),
+            (Server, "221 bye\r\n"),
+        ]);
+        assert!(session.greeting.is_some_and(|greeting| greeting.code.is(554)));
+        assert_eq!(session.responses.get(1).and_then(|reply| reply.command), Some(0));
+        assert_eq!(session.helo.as_deref(), Some("a.example.org"), "the last one sent, where each was refused");
+    }
+
+    /// RFC 5321 §4.3.1: "The sender … MUST NOT" speak before the greeting.
+    #[test]
+    fn who_speaks_before_the_greeting_is_an_early_talker() {
+        let session = talk(&[
+            (Client, "EHLO a.example.org\r\n"),
+            (Server, "220 mx.example.net ESMTP\r\n"),
+            (Server, "250 mx.example.net\r\n"),
+        ]);
+        assert_eq!(kinds(&session), [AnomalyKind::EarlyTalker]);
+        assert_eq!(session.responses.get(1).and_then(|reply| reply.command), Some(0));
+    }
+
+    #[test]
+    fn a_reply_nobody_asked_for_answers_no_command() {
+        let session = talk(&opened(&[(Server, "421 timeout\r\n")]));
+        assert_eq!(kinds(&session), [AnomalyKind::UnsolicitedReply]);
+        assert_eq!(session.responses.last().map(|reply| reply.command), Some(None));
+    }
+
+    /// The contract: "A command is a line the client sent while the server was reading commands": neither AUTH
+    /// continuation lines nor message content are, unknown verbs are.
+    #[test]
+    fn only_lines_read_as_commands_are_commands() {
+        let session = talk(&opened(&[
+            (Client, "Frobnicate now\r\n"),
+            (Server, "500 what\r\n"),
+            (Client, "AUTH LOGIN\r\n"),
+            (Server, "334 VXNlcm5hbWU6\r\n"),
+            (Client, "QUIT\r\n"),
+            (Server, "334 UGFzc3dvcmQ6\r\n"),
+            (Client, "c2VjcmV0\r\n"),
+            (Server, "535 no\r\n"),
+        ]));
+        let verbs: Vec<&str> = session.commands.iter().map(|command| &*command.command).collect();
+        assert_eq!(verbs, ["EHLO", "Frobnicate", "AUTH"]);
+    }
+}

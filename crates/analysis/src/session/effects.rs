@@ -139,3 +139,75 @@ impl Dialogue {
 
 /// The reply of PRDR (draft-hall-prdr): the replies for each recipient follow, then one for the message.
 const PRDR: u16 = 353;
+
+#[cfg(test)]
+mod tests {
+    use crate::anomaly::Role::{Client, Server};
+    use crate::model::{Outcome, RecipientOutcome, StartTls};
+    use crate::samples::{opened, talk};
+
+    /// The contract: `helo` is that of the last one the server did not refuse.
+    #[test]
+    fn a_refused_ehlo_leaves_the_one_before() {
+        let session = talk(&opened(&[(Client, "EHLO other.example.org\r\n"), (Server, "550 no\r\n")]));
+        assert_eq!(session.helo.as_deref(), Some("client.example.org"));
+        assert_eq!(session.extensions.len(), 1);
+    }
+
+    /// RFC 5321 §4.1.4: EHLO in the middle is as RSET; §4.1.1.5: RSET aborts the current mail transaction.
+    #[test]
+    fn ehlo_and_rset_abort_the_transaction_that_is_open() {
+        for line in ["EHLO client.example.org\r\n", "RSET\r\n"] {
+            let session = talk(&opened(&[
+                (Client, "MAIL FROM:<a@example.org>\r\n"),
+                (Server, "250 ok\r\n"),
+                (Client, line),
+                (Server, "250 ok\r\n"),
+                (Client, "MAIL FROM:<b@example.org>\r\n"),
+                (Server, "550 no\r\n"),
+            ]));
+            let outcomes: Vec<_> = session.transactions.iter().map(|mail| mail.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Aborted, Outcome::Rejected], "{line}");
+        }
+    }
+
+    /// RFC 3207 §4: 220 is ready to start TLS, 454 not available for a temporary reason.
+    #[test]
+    fn starttls_is_accepted_by_220_alone() {
+        let furthest = |reply| talk(&opened(&[(Client, "STARTTLS\r\n"), (Server, reply)])).starttls;
+        assert_eq!(furthest("220 go ahead\r\n"), Some(StartTls::Accepted));
+        assert_eq!(furthest("454 not now\r\n"), Some(StartTls::Rejected));
+    }
+
+    /// RFC 2033 §4.2: "a server … MUST issue one reply for each previously successful RCPT command", in their order.
+    #[test]
+    fn lmtp_answers_the_message_for_each_accepted_recipient() {
+        let session = talk(&[
+            (Server, "220 store.example.net LMTP\r\n"),
+            (Client, "LHLO mx.example.net\r\n"),
+            (Server, "250-store.example.net\r\n250 PIPELINING\r\n"),
+            (Client, "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nRCPT TO:<d@x>\r\nDATA\r\n"),
+            (Server, "250 ok\r\n250 ok\r\n550 no c\r\n250 ok\r\n354 go\r\n"),
+            (Client, "Subject: s\r\n\r\nt\r\n.\r\nQUIT\r\n"),
+            (Server, "250 b\r\n452 d is full\r\n221 bye\r\n"),
+        ]);
+        let [mail] = session.transactions.try_into().expect("one transaction");
+        let outcomes: Vec<_> = mail.recipients.iter().map(|recipient| recipient.outcome).collect();
+        assert_eq!(outcomes, [RecipientOutcome::Accepted, RecipientOutcome::Rejected, RecipientOutcome::Deferred]);
+        assert_eq!(mail.outcome, Outcome::Accepted);
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(6), "221 answers QUIT");
+    }
+
+    /// RFC 3030 §4.3: each BDAT has its reply; the one to BDAT LAST decides.
+    #[test]
+    fn the_reply_to_the_last_chunk_decides() {
+        let session = talk(&opened(&[
+            (Client, "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\n"),
+            (Server, "250 ok\r\n250 ok\r\n"),
+            (Client, "BDAT 3\r\na\r\nBDAT 4 LAST\r\n\r\nb."),
+            (Server, "250 3 octets\r\n554 no\r\n"),
+        ]));
+        let [mail] = session.transactions.try_into().expect("one transaction");
+        assert_eq!((mail.outcome, mail.message.map(|message| message.bytes)), (Outcome::Rejected, Some(7)));
+    }
+}

@@ -124,3 +124,70 @@ fn octets<S>(flow: &Flow<S>, direction: Direction) -> DirectionOctets {
         conflicting: octets.conflicting,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::model::Outcome;
+    use crate::samples::{answer, opened, response, talk, transaction};
+
+    /// `command` of each reply, and the commands of each transaction: where its replies stand.
+    fn located(replies: &[Option<usize>], transactions: &[std::ops::Range<usize>]) -> Vec<std::ops::Range<usize>> {
+        let reply =
+            |command: &Option<usize>| command.map_or_else(|| response("421 x"), |index| answer("250 x", index, 0));
+        let responses: Vec<Response> = replies.iter().map(reply).collect();
+        let of = |commands: &std::ops::Range<usize>| {
+            let commands = commands.clone();
+            Transaction { commands, ..transaction("a@x", Outcome::Accepted) }
+        };
+        let mut transactions: Vec<Transaction> = transactions.iter().map(of).collect();
+        locate_replies(&mut transactions, &responses);
+        transactions.into_iter().map(|transaction| transaction.responses).collect()
+    }
+
+    #[test]
+    fn each_transaction_finds_the_replies_to_its_commands() {
+        assert_eq!(located(&[None, Some(0), Some(1), Some(2), Some(3)], &[1..3, 3..4]), [2..4, 4..5]);
+        assert_eq!(located(&[Some(0)], &[1..3, 3..4]), [1..1, 1..1], "no reply was captured");
+    }
+
+    #[test]
+    fn a_reply_that_answers_nothing_hides_none_behind_it() {
+        assert_eq!(located(&[Some(0), None, Some(1), Some(2)], &[0..2, 2..3]), [0..3, 3..4]);
+    }
+
+    /// The contract: `incomplete` where the message is all there but its reply is not; `aborted` where DATA was never
+    /// answered and the connection closes.
+    #[test]
+    fn the_end_of_the_connection_decides_what_no_reply_has_decided() {
+        let mail = [
+            (Role::Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
+            (Role::Server, "250 ok\r\n250 ok\r\n354 go\r\n"),
+        ];
+        let outcome = |turns: &[(Role, &'static str)]| {
+            let [mail] = talk(&opened(turns)).transactions.try_into().expect("one transaction");
+            (mail.outcome, mail.completed_by_reply())
+        };
+        let whole = [mail.as_slice(), &[(Role::Client, "\r\nt\r\n.\r\n")]].concat();
+        assert_eq!(outcome(&whole), (Outcome::Incomplete, false));
+        let half = [mail.as_slice(), &[(Role::Client, "\r\nt")]].concat();
+        assert_eq!(outcome(&half), (Outcome::Aborted, false));
+        let unanswered = [mail[0], (Role::Server, "250 ok\r\n250 ok\r\n")];
+        assert_eq!(outcome(&unanswered), (Outcome::Aborted, false));
+    }
+
+    impl Transaction {
+        fn completed_by_reply(&self) -> bool {
+            self.final_response.is_some()
+        }
+    }
+
+    #[test]
+    fn a_capture_of_one_side_says_so() {
+        let session =
+            talk(&[(Role::Client, "EHLO a.example.org\r\n"), (Role::Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n")]);
+        assert_eq!(session.directions, Directions::Client);
+        assert_eq!(session.transactions.first().map(|mail| mail.outcome), Some(Outcome::Incomplete));
+    }
+}

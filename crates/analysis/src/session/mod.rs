@@ -385,3 +385,91 @@ impl Tracker {
         self.server.set_opaque(true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Session;
+    use crate::samples::{opened, talk};
+
+    fn turns() -> Vec<(Role, &'static str)> {
+        opened(&[
+            (Role::Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
+            (Role::Server, "250 ok\r\n250 ok\r\n354 go\r\n"),
+            (Role::Client, "Subject: s\r\n\r\n..t\r\n.\r\nQUIT\r\n"),
+            (Role::Server, "250 taken\r\n221 bye\r\n"),
+        ])
+    }
+
+    /// All but the times: commands, replies with the commands they answer, octets of the messages.
+    #[derive(Debug, PartialEq)]
+    struct Gist {
+        commands: Vec<String>,
+        replies: Vec<(String, Option<usize>)>,
+        messages: Vec<Option<u64>>,
+    }
+
+    fn gist(session: &Session) -> Gist {
+        let command = |command: &crate::model::Command| format!("{} {:?}", command.command, command.parameter);
+        let reply = |reply: &crate::model::Response| (format!("{} {}", reply.code, reply.parameter), reply.command);
+        let message = |mail: &crate::model::Transaction| mail.message.as_ref().map(|message| message.bytes);
+        Gist {
+            commands: session.commands.iter().map(command).collect(),
+            replies: session.responses.iter().map(reply).collect(),
+            messages: session.transactions.iter().map(message).collect(),
+        }
+    }
+
+    /// RFC 9293 §3.7: TCP is a stream of octets; how they are cut into segments says nothing.
+    #[test]
+    fn octet_by_octet_it_is_the_same_session() {
+        let turns = turns();
+        let single: Vec<(Role, &str)> = turns
+            .iter()
+            .flat_map(|&(role, text)| text.char_indices().map(move |(index, _)| (role, &text[index..=index])))
+            .collect();
+        let whole = talk(&turns);
+        assert_eq!(gist(&talk(&single)), gist(&whole));
+        assert_eq!(gist(&whole).messages, [Some(18)], "CRLF is two octets, a stuffed dot none");
+    }
+
+    fn stamp(offset: u64) -> Stamp {
+        Stamp { offset, timestamp: Time::default(), acknowledged: None }
+    }
+
+    /// RFC 5321 §4.1.1.4: after DATA nobody but the server can say what the client's octets are.
+    #[test]
+    fn what_follows_data_waits_for_its_reply() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+        tracker.octets(Role::Client, b"DATA\r\nRSET\r\n", stamp(0));
+        assert_eq!((tracker.awaited, tracker.held_octets), (Some(Awaited::Data), 6));
+        tracker.octets(Role::Server, b"503 no MAIL\r\n", stamp(7));
+        assert_eq!((tracker.awaited, tracker.held_octets), (None, 0));
+        let verbs: Vec<&str> = tracker.dialogue.commands.iter().map(|command| &*command.command).collect();
+        assert_eq!(verbs, ["DATA", "RSET"]);
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_limit() {
+        let mut tracker = Tracker::new(Options { held_limit: 100, ..Options::default() }, true);
+        tracker.octets(Role::Client, b"DATA\r\n", stamp(0));
+        for turn in 0..10 {
+            tracker.octets(Role::Client, &[b'x'; 30], stamp(6 + 30 * turn));
+            assert!(tracker.held_octets <= 130, "{} octets are held", tracker.held_octets);
+        }
+    }
+
+    /// RFC 3207 §4: after the 220 the client starts the TLS negotiation; its octets are no commands.
+    #[test]
+    fn behind_starttls_nothing_is_read() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+        tracker.octets(Role::Client, b"STARTTLS\r\n", stamp(0));
+        tracker.octets(Role::Server, b"220 go\r\n", stamp(7));
+        assert_eq!(tracker.tls, TlsState::Agreed);
+        tracker.octets(Role::Client, b"\x16\x03\x01\x00\x05QUIT\r\n", stamp(10));
+        assert_eq!(tracker.tls, TlsState::Seen);
+        assert_eq!(tracker.dialogue.commands.len(), 1);
+    }
+}

@@ -157,3 +157,85 @@ impl Queue {
 fn pairs(parameters: smtp_parser::Parameters<'_>) -> Vec<(String, Option<String>)> {
     parameters.map(|(keyword, value)| (text(keyword).to_ascii_uppercase(), value.map(text))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use smtp_parser::{ClientDecoder, LineLimits, SmtpEvent};
+
+    use super::*;
+    use crate::message::MessageOptions;
+    use crate::output::time::Time;
+
+    fn kind(line: &str) -> Kind {
+        let mut decoder = ClientDecoder::new(LineLimits::default());
+        let line = format!("{line}\r\n");
+        let Some(SmtpEvent::Command(command)) = decoder.step(line.as_bytes()).event else { panic!("a command line") };
+        Kind::of(&command)
+    }
+
+    fn pending(kind: Kind) -> Pending {
+        let place = Place { command: None, timestamp: Time::default() };
+        Pending { kind, place, end: 0, acknowledged: None, abandoned: None }
+    }
+
+    /// RFC 5321 §4.1.1.2 and §4.1.2: the path is what stands between the brackets; keywords are case-insensitive.
+    #[test]
+    fn mail_keeps_its_path_and_parameters() {
+        let Kind::Mail(mail) = kind("MAIL FROM:<a@example.org> size=10 SmtpUtf8") else { panic!("MAIL") };
+        assert_eq!(mail.address.as_deref(), Some("a@example.org"));
+        assert_eq!(mail.parameters, [("SIZE".to_owned(), Some("10".to_owned())), ("SMTPUTF8".to_owned(), None)]);
+    }
+
+    /// RFC 5321 §4.5.5: the null reverse-path is a path, and no want of one.
+    #[test]
+    fn the_null_sender_is_not_a_missing_one() {
+        assert!(matches!(kind("MAIL FROM:<>"), Kind::Mail(Mail { address: Some(address), .. }) if address.is_empty()));
+        assert!(matches!(kind("MAIL nonsense"), Kind::Mail(Mail { address: None, .. })));
+    }
+
+    /// RFC 3030 §2: BDAT chunk-size [LAST].
+    #[test]
+    fn only_the_last_chunk_ends_a_message() {
+        assert!(matches!(kind("BDAT 10"), Kind::Bdat { last: false, .. }));
+        assert!(matches!(kind("BDAT 10 LAST"), Kind::Bdat { last: true, .. }));
+        assert!(matches!(kind("BDAT ten"), Kind::InvalidBdat));
+    }
+
+    /// RFC 5321 §4.2.3, 4954 §4: 354 answers DATA alone, 334 and 235 AUTH alone, 221 QUIT alone; DATA has no 2xx.
+    #[test]
+    fn a_code_tells_what_it_can_answer() {
+        for (code, line, can) in [
+            (354, "DATA", true),
+            (354, "NOOP", false),
+            (334, "AUTH LOGIN", true),
+            (235, "RSET", false),
+            (221, "QUIT", true),
+            (221, "RSET", false),
+            (250, "DATA", false),
+            (250, "RSET", true),
+            (421, "DATA", true),
+            (500, "NOOP", true),
+        ] {
+            assert_eq!(kind(line).can_be_answered_by(code), can, "{code} to {line}");
+        }
+    }
+
+    /// RFC 3030 §2: BDAT chunks are given up by whatever begins anew; NOOP and RCPT are not among that.
+    #[test]
+    fn chunks_are_given_up_by_what_begins_anew() {
+        let abandons = |line| kind(line).abandons_chunks();
+        assert!(["RSET", "EHLO a", "MAIL FROM:<a@b>", "QUIT", "STARTTLS", "DATA"].into_iter().all(abandons));
+        assert!(!["NOOP", "RCPT TO:<a@b>", "BDAT 1", "VRFY a"].into_iter().any(abandons));
+    }
+
+    #[test]
+    fn chunks_go_to_the_last_bdat_that_has_none() {
+        let mut queue = Queue::default();
+        queue.push(pending(kind("BDAT 1")));
+        let body = || Body::new(MessageOptions::default());
+        assert!(queue.attach(body()).is_err(), "no chunk was the last");
+        queue.push(pending(kind("BDAT 1 LAST")));
+        assert!(queue.attach(body()).is_ok());
+        assert!(queue.attach(body()).is_err(), "it has its message");
+    }
+}

@@ -107,3 +107,62 @@ impl Tracker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::anomaly::AnomalyKind;
+    use crate::anomaly::Role::{self, Client, Server};
+    use crate::model::{Outcome, Session};
+    use crate::samples::{opened, talk};
+
+    fn after_data(turns: &[(Role, &'static str)]) -> Session {
+        let data =
+            [(Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"), (Server, "250 ok\r\n250 ok\r\n354 go\r\n")];
+        talk(&opened(&[&data, turns].concat()))
+    }
+
+    /// RFC 5321 §4.1.1.4: CRLF . CRLF ends the message, and nothing else; what looks like commands in it is text.
+    #[test]
+    fn a_dot_line_in_bare_lf_that_nobody_answers_is_text() {
+        let session = after_data(&[(Client, "\r\na\n.\nMAIL FROM:<c@x>\r\n.\r\n"), (Server, "250 taken\r\n")]);
+        let [mail] = session.transactions.try_into().expect("one transaction");
+        assert_eq!((mail.outcome, mail.message.map(|message| message.bytes)), (Outcome::Accepted, Some(23)));
+    }
+
+    /// The contract: "A dot line in bare LF ends the content only where the server answers it."
+    #[test]
+    fn a_dot_line_in_bare_lf_that_the_server_answers_ends_the_message() {
+        let session = after_data(&[
+            (Client, "\r\na\n.\n"),
+            (Server, "250 taken\r\n"),
+            (Client, "MAIL FROM:<c@x>\r\n"),
+            (Server, "250 ok\r\n"),
+        ]);
+        let outcomes: Vec<_> = session.transactions.iter().map(|mail| mail.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Accepted, Outcome::Aborted]);
+        assert!(session.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::BareLfEndOfData));
+    }
+
+    /// RFC 5321 §4.1.1.4, 2920 §3.1: after a DATA that was refused the server reads commands again.
+    #[test]
+    fn where_data_is_refused_what_follows_is_commands() {
+        let session = talk(&opened(&[
+            (Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
+            (Server, "250 ok\r\n550 no\r\n"),
+            (Client, "QUIT\r\n"),
+            (Server, "554 no valid recipients\r\n221 bye\r\n"),
+        ]));
+        assert_eq!(session.commands.last().map(|command| &*command.command), Some("QUIT"));
+        assert_eq!(
+            session.transactions.first().map(|mail| (mail.outcome, mail.has_data)),
+            Some((Outcome::Rejected, false))
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_reply_is_noted_and_answers_nothing() {
+        let session = talk(&opened(&[(Client, "NOOP\r\n"), (Server, "hello\r\n250 ok\r\n")]));
+        assert!(session.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::InvalidReply));
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(1));
+    }
+}

@@ -138,3 +138,68 @@ impl Suspense {
         self.replies
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageOptions;
+    use crate::output::time::Time;
+
+    fn stamp(offset: u64, acknowledged: Option<u64>) -> Stamp {
+        Stamp { offset, timestamp: Time::default(), acknowledged }
+    }
+
+    fn suspense(replies: &[&str]) -> Suspense {
+        let mut suspense = Suspense::new(stamp(0, None), 100);
+        for reply in replies {
+            assert!(suspense.listen(reply.as_bytes(), stamp(100, None), 1000));
+        }
+        suspense
+    }
+
+    /// RFC 5321 §4.2.1: all lines of a multiline reply are one reply, however they are cut into segments.
+    #[test]
+    fn a_reply_of_several_lines_explains_one_command() {
+        assert!(!suspense(&["250-a\r\n25", "0 b\r\n"]).shows_more_than(1));
+        assert!(suspense(&["250 a\r\n250 b\r\n"]).shows_more_than(1));
+        assert!(!suspense(&["250 a\r\n250 b\r\n"]).shows_more_than(2));
+    }
+
+    /// The 353 of PRDR announces a reply for each recipient of one message.
+    #[test]
+    fn the_replies_of_prdr_are_of_one_message() {
+        assert!(!suspense(&["353 go\r\n250 a\r\n250 b\r\n250 c\r\n"]).shows_more_than(1));
+    }
+
+    #[test]
+    fn it_is_over_when_the_client_has_read_a_reply() {
+        let suspense = suspense(&[]);
+        assert!(!suspense.is_over_with(stamp(0, Some(100))));
+        assert!(suspense.is_over_with(stamp(0, Some(101))));
+        assert!(!suspense.is_over_with(stamp(0, None)));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_limit() {
+        let mut suspense = Suspense::new(stamp(0, None), 0);
+        assert!(suspense.listen(b"250 ok\r\n", stamp(0, None), 8));
+        assert!(!suspense.listen(b"2", stamp(8, None), 8));
+        let body = Body::new(MessageOptions::default());
+        let mut tentative = Tentative::new(DotLineVariant::LfDotLf, &body, stamp(0, None), 4);
+        assert!(tentative.follow(b"QUIT"));
+        assert!(!tentative.follow(b"\r"));
+        assert_eq!(tentative.octets(), b"QUIT");
+    }
+
+    /// What stood before the dot line is the message; the dot line itself and what followed are not.
+    #[test]
+    fn going_back_gives_the_message_before_the_dot_line() {
+        let mut body = Body::new(MessageOptions::default());
+        body.append(b"Subject: a\n\nb\n.\n");
+        let tentative = Tentative::new(DotLineVariant::LfDotLf, &body, stamp(17, None), 100);
+        body.append(b"MAIL FROM:<c@d>\r\n");
+        tentative.restore(&mut body);
+        assert_eq!(body.octets(), 14);
+        assert_eq!(body.kept(), 12, "of a message whose text was not asked for, the header");
+    }
+}
