@@ -415,6 +415,7 @@ mod tests {
     }
 
     /// > Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
+    ///
     /// (RFC 9293 §3.10.7.4)
     #[test]
     fn what_is_early_is_held_for_later_processing() {

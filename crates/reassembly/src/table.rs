@@ -357,9 +357,12 @@ mod tests {
         assert_eq!(table.connections(), 0);
     }
 
+    /// What two waiting pieces of one octet cost.
+    const TWO_PIECES: usize = 2 * (FlowLimits::PIECE_OVERHEAD + 1);
+
     #[test]
     fn octets_beyond_the_limit_of_a_direction_do_not_wait() {
-        let limits = FlowLimits { held_octets_per_direction: 2 * FlowLimits::PIECE_OVERHEAD, ..FlowLimits::default() };
+        let limits = FlowLimits { held_octets_per_direction: TWO_PIECES, ..FlowLimits::default() };
         let (table, _) = table(
             limits,
             &[from(1, 0, "S", "", 0), from(1, 11, "", "a", 0), from(1, 21, "", "b", 0), from(1, 31, "", "c", 0)],
@@ -369,7 +372,7 @@ mod tests {
 
     #[test]
     fn octets_beyond_the_limit_of_the_table_do_not_wait() {
-        let limits = FlowLimits { held_octets_per_table: 2 * FlowLimits::PIECE_OVERHEAD, ..FlowLimits::default() };
+        let limits = FlowLimits { held_octets_per_table: TWO_PIECES, ..FlowLimits::default() };
         let early = |port| [from(port, 0, "S", "", 0), from(port, 11, "", "a", 0)];
         let (table, _) = table(limits, &[early(1), early(2), early(3)].concat());
         assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (0, 1));
