@@ -9,7 +9,7 @@ use capture::{CaptureReader, LinkType, ReaderLimits, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let small = ReaderLimits { record_octets: 96, interfaces: 2 };
+    let small = ReaderLimits { record_octets: 96, interfaces: 2, ..ReaderLimits::default() };
     for limits in [ReaderLimits::default(), small] {
         let whole = read(Box::new(Cursor::new(input.to_vec())), limits, input);
         let octet_by_octet = read(Box::new(OctetByOctet(Cursor::new(input.to_vec()))), limits, input);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capture::{DecodeError, Decoder};
+use capture::{Compression, DecodeError, Decoder};
 use reassembly::FlowTable;
 
 use crate::connection::{Connection, Observer};
@@ -18,6 +18,16 @@ pub(crate) struct Counts {
     pub(crate) tcp_segments: u64,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
     pub(crate) oversized_records: u64,
+    /// Inputs that a limit ended, by its name.
+    pub(crate) inputs_ended: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    fn ended_by(&mut self, error: &capture::Error) {
+        if let Some(limit) = error.limit_reached() {
+            *self.inputs_ended.entry(limit).or_default() += 1;
+        }
+    }
 }
 
 /// Reads one input to its end or to where it is damaged.
@@ -31,17 +41,21 @@ pub(crate) fn read<F: FnMut(Session)>(
     let mut reader = match input.open() {
         Ok(reader) => reader,
         Err(e) => {
+            file.compression = e.compression().map(Compression::name);
+            counts.ended_by(&e);
             file.fail(&e);
             return file;
         }
     };
     file.format = Some(reader.format().name());
+    file.compression = reader.compression().map(Compression::name);
     let mut decoder = Decoder::new();
     loop {
         let packet = match reader.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             Err(e) => {
+                counts.ended_by(&e);
                 file.fail(&e);
                 break;
             }

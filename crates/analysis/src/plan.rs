@@ -70,7 +70,7 @@ impl Plan {
                         plan.inputs.push(Input { path, first_packet });
                     }
                 }
-                Err(capture::Error::NotACapture { .. } | capture::Error::Empty { .. }) if from_directory => {}
+                Err(e) if from_directory && e.is_about_something_else() => {}
                 Err(e) => plan.unreadable.push(Unreadable { path, message: e.to_string() }),
             }
         }
@@ -90,7 +90,7 @@ impl Input {
     /// # Errors
     /// Those of [`CaptureReader::open`].
     pub fn open(&self) -> Result<CaptureReader, capture::Error> {
-        open(&self.path)
+        open(&self.path).map(CaptureReader::decompressing_ahead)
     }
 }
 
@@ -108,9 +108,7 @@ fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.is_file()
-            && !matches!(open(&path), Err(capture::Error::NotACapture { .. } | capture::Error::Empty { .. }))
-        {
+        if path.is_file() && !open(&path).is_err_and(|e| e.is_about_something_else()) {
             files.push(path);
         }
     }

@@ -33,7 +33,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         tcp_segments: counts.tcp_segments,
         tcp_connections: table.connections(),
         decode_errors: counts.decode_errors,
-        limits_reached: reached.into_iter().filter(|&(_, count)| count > 0).collect(),
+        limits_reached: reached.into_iter().chain(counts.inputs_ended).filter(|&(_, count)| count > 0).collect(),
     };
     Report::new(sessions, capture)
 }

@@ -46,6 +46,11 @@ impl Buffer {
         }
     }
 
+    /// Puts another source in the place of this one, which `change` is given. What was read stays.
+    pub(crate) fn change_source(&mut self, change: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) {
+        self.source = change(std::mem::replace(&mut self.source, Box::new(io::empty())));
+    }
+
     /// What was read and not consumed.
     #[inline]
     pub(crate) fn window(&self) -> &[u8] {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::compression::{Compression, CompressionFault, Contents, Failure};
+
 /// Why a capture could not be read, or not to its end. Every packet before `offset` has been handed out.
 ///
 /// Offsets are octets from the start of the (decompressed) input.
@@ -47,6 +49,32 @@ pub enum Error {
         path: PathBuf,
         /// Its first octets, up to four.
         got: Vec<u8>,
+    },
+    /// What it is compressed from is no capture.
+    #[error("{}: is no capture: the {compression} data hold {found}; one layer of compression is read, and a pcap or pcapng file is wanted in it", .path.display())]
+    NoCaptureInside {
+        /// The input as it was named.
+        path: PathBuf,
+        /// How it is compressed.
+        compression: Compression,
+        /// What is inside.
+        found: Contents,
+    },
+    /// Its compressed data are damaged, cut short or beyond a limit.
+    #[error("{}: {}", .path.display(), Told::new(.compression, .fault, .compressed_offset, .offset, .source))]
+    Compressed {
+        /// The input as it was named.
+        path: PathBuf,
+        /// How it is compressed.
+        compression: Compression,
+        /// Octets that came out before it.
+        offset: u64,
+        /// Octets of the file that were in use by then: the fault is before this octet, if not at it.
+        compressed_offset: u64,
+        /// What is wrong.
+        fault: CompressionFault,
+        /// What the decoder said.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// Its header names a version of the format that is laid out differently.
     #[error("{}: version {got} at octet {offset}, where version {wanted} is wanted; editcap -F pcapng converts it", .path.display())]
@@ -99,6 +127,8 @@ impl Error {
             | Self::Read { path, .. }
             | Self::Empty { path }
             | Self::NotACapture { path, .. }
+            | Self::NoCaptureInside { path, .. }
+            | Self::Compressed { path, .. }
             | Self::UnsupportedVersion { path, .. }
             | Self::Truncated { path, .. }
             | Self::Malformed { path, .. } => path,
@@ -107,7 +137,39 @@ impl Error {
 
     /// Whether the input merely ends too early, as that of an interrupted recording does.
     pub fn is_truncation(&self) -> bool {
-        matches!(self, Self::Truncated { .. })
+        matches!(self, Self::Truncated { .. } | Self::Compressed { fault: CompressionFault::Truncated, .. })
+    }
+
+    /// Whether the input is no capture at all, as most files of a directory may be; an archive of something else counts.
+    pub fn is_about_something_else(&self) -> bool {
+        matches!(self, Self::NotACapture { .. } | Self::NoCaptureInside { .. } | Self::Empty { .. })
+    }
+
+    /// The limit that ended the input, by its name in a report; `None` where something else did.
+    pub fn limit_reached(&self) -> Option<&'static str> {
+        match self {
+            Self::Compressed { fault: CompressionFault::Window { .. }, .. } => Some("decompression_window"),
+            Self::Compressed { fault: CompressionFault::Expansion { .. }, .. } => Some("decompression_expansion"),
+            _ => None,
+        }
+    }
+
+    /// How the input is compressed, as far as the error is about that.
+    pub fn compression(&self) -> Option<Compression> {
+        match self {
+            Self::NoCaptureInside { compression, .. } | Self::Compressed { compression, .. } => Some(*compression),
+            _ => None,
+        }
+    }
+
+    /// What came out of a source that could not be read at `offset`: a decompressor's fault, or the operating system's.
+    pub(crate) fn reading(path: PathBuf, offset: u64, source: io::Error) -> Self {
+        match source.downcast::<Failure>() {
+            Ok(Failure { compression, compressed_offset, fault, source }) => {
+                Self::Compressed { path, compression, offset, compressed_offset, fault, source }
+            }
+            Err(source) => Self::Read { path, offset, source },
+        }
     }
 }
 
@@ -158,18 +220,88 @@ impl fmt::Display for Fault {
     }
 }
 
+/// What is wrong with compressed data, where, and what to do.
+struct Told<'a> {
+    compression: &'a Compression,
+    fault: &'a CompressionFault,
+    compressed_offset: &'a u64,
+    offset: &'a u64,
+    source: &'a Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl<'a> Told<'a> {
+    fn new(
+        compression: &'a Compression,
+        fault: &'a CompressionFault,
+        compressed_offset: &'a u64,
+        offset: &'a u64,
+        source: &'a Option<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { compression, fault, compressed_offset, offset, source }
+    }
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { compression, compressed_offset, offset, .. } = self;
+        let place = format_args!("at octet {compressed_offset} of the file, octet {offset} of what it holds");
+        match self.fault {
+            CompressionFault::Corrupt => {
+                write!(f, "{compression} data damaged {place}")?;
+                if let Some(source) = self.source {
+                    write!(f, ": {}", lower(&source.to_string()))?;
+                }
+                f.write_str("; the packets before it were read")
+            }
+            CompressionFault::Truncated => {
+                write!(f, "{compression} data cut off {place}; the packets before it were read")
+            }
+            CompressionFault::Trailing(got) => write!(
+                f,
+                "begins with {} behind its {compression} data, {place}; the packets before it were read, split the file there for the rest",
+                Hex(got)
+            ),
+            CompressionFault::Window { wanted, limit } => {
+                write!(f, "{compression} data need ")?;
+                match wanted {
+                    Some(wanted) => write!(f, "a window of {wanted} octets")?,
+                    None => f.write_str("a dictionary")?,
+                }
+                write!(f, " beyond the limit of {limit} octets {place}; decompress it first, with {compression} -dc")
+            }
+            CompressionFault::Expansion { limit } => write!(
+                f,
+                "{compression} data expand more than {limit} times {place}, as a decompression bomb does; the packets before it were read, decompress it with {compression} -dc if it is none"
+            ),
+            CompressionFault::Dictionary => {
+                write!(f, "{compression} data need a dictionary {place}; decompress it first, with that dictionary")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compressed(compression) => write!(f, "{compression} data once more"),
+            Self::Tar => f.write_str("a tar archive"),
+            Self::Unknown(got) => write!(f, "something that begins with {}", Hex(got)),
+        }
+    }
+}
+
 /// An operating system's message, which begins with a capital, in the middle of ours.
 struct Lower<'a>(&'a io::Error);
 
 impl fmt::Display for Lower<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        let mut rest = text.chars();
-        match rest.next() {
-            Some(first) => write!(f, "{}{}", first.to_lowercase(), rest.as_str()),
-            None => Ok(()),
-        }
+        f.write_str(&lower(&self.0.to_string()))
     }
+}
+
+fn lower(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or(String::new(), |first| first.to_lowercase().chain(rest).collect())
 }
 
 struct Hex<'a>(&'a [u8]);

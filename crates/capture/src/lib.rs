@@ -28,16 +28,19 @@
 //! [`DecodeError`], which concerns that packet only.
 
 mod buffer;
+mod compression;
 mod decode;
 mod error;
 mod packet;
 mod pcap;
 mod pcapng;
+mod read_ahead;
 mod reader;
 mod segment;
 mod seq;
 mod timestamp;
 
+pub use compression::{Compression, CompressionFault, CompressionLimits, Contents};
 pub use decode::{DecodeError, Decoder};
 pub use error::{Error, Fault, Part};
 pub use packet::{LinkType, Packet};

@@ -11,8 +11,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::buffer::Buffer;
+use crate::compression::{self, Compression, CompressionLimits, Contents};
 use crate::pcap::{self, PcapRecords};
 use crate::pcapng::{self, ByteOrder, PcapNgBlocks};
+use crate::read_ahead::ReadAhead;
 use crate::{Error, Fault, LinkType, Packet, Part, Timestamp};
 
 /// Reads one capture from its start to its end, in constant memory.
@@ -32,6 +34,7 @@ use crate::{Error, Fault, LinkType, Packet, Part, Timestamp};
 pub struct CaptureReader {
     path: PathBuf,
     buffer: Buffer,
+    compression: Option<Compression>,
     records: Records,
     limits: ReaderLimits,
     packets: u64,
@@ -47,13 +50,21 @@ impl CaptureReader {
     /// # Errors
     /// Where it cannot be opened or read, is a directory, is empty, or is no capture.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_with_limits(path, ReaderLimits::default())
+    }
+
+    /// Opens the file at `path`, with these limits from its first octet on.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with_limits(path: &Path, limits: ReaderLimits) -> Result<Self, Error> {
         // Asked before opening: some systems open a directory and fail at the first read, others refuse with an error
         // that says nothing of directories.
         if path.is_dir() {
             return Err(Error::Directory { path: path.into() });
         }
         let file = File::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
-        Self::new(Box::new(file), path.into())
+        Self::new_with_limits(Box::new(file), path.into(), limits)
     }
 
     /// Reads from `source`; `name` is what messages call it (`-` for standard input).
@@ -61,17 +72,33 @@ impl CaptureReader {
     /// # Errors
     /// Where it cannot be read, is empty, or is no capture.
     pub fn new(source: Box<dyn Read + Send>, name: PathBuf) -> Result<Self, Error> {
-        let limits = ReaderLimits::default();
-        let mut buffer = Buffer::new(source, limits.buffer_octets());
+        Self::new_with_limits(source, name, ReaderLimits::default())
+    }
+
+    /// Reads from `source`, with these limits from its first octet on.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn new_with_limits(source: Box<dyn Read + Send>, name: PathBuf, limits: ReaderLimits) -> Result<Self, Error> {
         let path = name;
+        let (source, compression) = match compression::detect(source, limits.compression) {
+            Ok(detected) => detected,
+            Err(source) => return Err(Error::reading(path, 0, source)),
+        };
+        let mut buffer = Buffer::new(source, limits.buffer_octets());
         let magic_there = match buffer.fill(MAGIC_OCTETS) {
             Ok(there) => there,
-            Err(source) => return Err(Error::Read { path, offset: 0, source }),
+            Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, source)),
         };
         let records = match buffer.window().first_chunk::<MAGIC_OCTETS>() {
             Some(&pcapng::SECTION_HEADER) => Records::PcapNg(PcapNgBlocks::default()),
             Some(&magic) if pcap::is_magic(magic) => Records::Pcap(pcap_header(&mut buffer, &path)?),
             _ if !magic_there && buffer.window().is_empty() => return Err(Error::Empty { path }),
+            _ if let Some(compression) = compression => {
+                // What cannot be read of it is not needed to say so.
+                let _ = buffer.fill(Contents::OCTETS);
+                return Err(Error::NoCaptureInside { path, compression, found: Contents::of(buffer.window()) });
+            }
             _ => {
                 let got = buffer.window().iter().copied().take(MAGIC_OCTETS).collect();
                 return Err(Error::NotACapture { path, got });
@@ -80,6 +107,7 @@ impl CaptureReader {
         Ok(Self {
             path,
             buffer,
+            compression,
             records,
             limits,
             packets: 0,
@@ -90,11 +118,22 @@ impl CaptureReader {
         })
     }
 
-    /// The same reader with other limits. To be called before the first packet is read.
+    /// The same reader with other limits. To be called before the first packet is read. Those of compression are in
+    /// force from the first octet on and are set by [`open_with_limits`](Self::open_with_limits) only.
     #[must_use]
     pub fn with_limits(mut self, limits: ReaderLimits) -> Self {
         self.buffer.reserve(limits.buffer_octets());
         self.limits = limits;
+        self
+    }
+
+    /// The same reader, which decompresses in a thread of its own. It changes nothing but the time it takes, and nothing
+    /// at all where the input is not compressed.
+    #[must_use]
+    pub fn decompressing_ahead(mut self) -> Self {
+        if self.compression.is_some() {
+            self.buffer.change_source(ReadAhead::start);
+        }
         self
     }
 
@@ -131,12 +170,17 @@ impl CaptureReader {
         }
     }
 
+    /// How the input is compressed; `None` where it is not.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
     /// Packets lent so far.
     pub fn packets(&self) -> u64 {
         self.packets
     }
 
-    /// Octets of the input that are done with: headers, packets and what was passed over. At the end of a whole capture
+    /// Octets of the (decompressed) input that are done with: headers, packets and what was passed over. At the end of a whole capture
     /// that is its length; after an error, the offset of the record it is about.
     pub fn octets(&self) -> u64 {
         self.buffer.position()
@@ -235,7 +279,7 @@ impl CaptureReader {
 
     fn read_error(&self, source: std::io::Error) -> Error {
         let offset = self.buffer.position().saturating_add(self.buffer.window().len() as u64);
-        Error::Read { path: self.path.clone(), offset, source }
+        Error::reading(self.path.clone(), offset, source)
     }
 
     fn truncated(&self, offset: u64, wanted: u64, got: u64) -> Error {
@@ -271,6 +315,8 @@ pub struct ReaderLimits {
     /// Interfaces described in one pcapng section. The packets of further ones are counted in
     /// [`CaptureReader::malformed_blocks`]. The default is 65 536.
     pub interfaces: usize,
+    /// What decompression may cost.
+    pub compression: CompressionLimits,
 }
 
 impl ReaderLimits {
@@ -286,7 +332,7 @@ impl ReaderLimits {
 
 impl Default for ReaderLimits {
     fn default() -> Self {
-        Self { record_octets: 262_144, interfaces: 65_536 }
+        Self { record_octets: 262_144, interfaces: 65_536, compression: CompressionLimits::default() }
     }
 }
 
@@ -368,8 +414,8 @@ pub(crate) enum Skipped {
 
 /// Reads the header of a pcap file whose magic number is known to be one.
 fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
-    let whole =
-        buffer.fill(pcap::HEADER_OCTETS).map_err(|source| Error::Read { path: path.into(), offset: 0, source })?;
+    let whole = buffer.fill(pcap::HEADER_OCTETS);
+    let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, e))?;
     match pcap::parse_header(buffer.window()) {
         Some(Ok(records)) if whole => {
             buffer.consume(pcap::HEADER_OCTETS);
