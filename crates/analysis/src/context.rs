@@ -168,8 +168,8 @@ fn busiest(report: &Report, most: usize) -> Vec<SessionView<'_>> {
 mod tests {
     use super::*;
     use crate::anomaly::Role;
-    use crate::model::Transaction;
-    use crate::samples::{at, opened, report, session_of, talk, transaction};
+    use crate::model::{RecipientOutcome, Transaction};
+    use crate::samples::{answer, at, opened, recipient, report, response, session, session_of, talk, transaction};
 
     fn document(report: &Report, level: u8, most: usize) -> serde_json::Value {
         let mut out = Vec::new();
@@ -222,5 +222,41 @@ mod tests {
         let story: Vec<_> =
             steps.iter().filter_map(|step| step.get("command").or(step.get("code"))?.as_str()).collect();
         assert_eq!(story, ["MAIL", "RCPT", "250", "550"]);
+    }
+
+    /// The contract: "findings, refusals, many recipients, then the rest by time".
+    #[test]
+    fn findings_come_before_refusals_and_many_recipients_before_the_rest() {
+        let to_many = Transaction {
+            recipients: vec![recipient("b@b", RecipientOutcome::Accepted); 2],
+            ..mail("many@a", 3, Outcome::Accepted)
+        };
+        let mails = vec![
+            mail("1@a", 1, Outcome::Accepted),
+            mail("2@a", 2, Outcome::Accepted),
+            to_many,
+            mail("refused@a", 4, Outcome::Rejected),
+            mail("found@mailinator.com", 5, Outcome::Accepted),
+        ];
+        let document = document(&report(vec![session_of(mails)]), 1, 10);
+        assert_eq!(senders(&document), ["found@mailinator.com", "refused@a", "many@a", "1@a", "2@a"]);
+    }
+
+    /// A reply that nobody asked for stands among those of the mail, and is none of them.
+    #[test]
+    fn the_codes_are_those_of_the_mails_own_replies() {
+        let own = Transaction { commands: 1..2, responses: 1..3, ..mail("1@a", 1, Outcome::Rejected) };
+        let responses = vec![answer("250 mx", 0, 0), response("451 unasked"), answer("550 no", 1, 1)];
+        let document = document(&report(vec![Session { responses, ..session_of(vec![own]) }]), 1, 10);
+        assert_eq!(document["transactions"][0]["response"], serde_json::json!({"codes": ["550"], "successful": false}));
+    }
+
+    #[test]
+    fn sessions_that_are_not_shown_are_counted() {
+        let report = report(vec![session(), session_of(vec![mail("1@a", 1, Outcome::Accepted)])]);
+        let omitted = |level| document(&report, level, 1)["omitted"]["sessions"].clone();
+        assert_eq!([omitted(1), omitted(3)], [2, 1]);
+        let busiest = "192.0.2.1:40000-198.51.100.25:25#2";
+        assert_eq!(document(&report, 3, 1)["sessions"][0]["session"], busiest, "the one with mail");
     }
 }

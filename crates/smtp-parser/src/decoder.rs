@@ -32,3 +32,27 @@ pub enum GapEffect {
     /// Nothing is read here anyway.
     Opaque,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was lost of a line is the same loss on either side: the octets that were held, not those of the gap.
+    #[test]
+    fn a_gap_breaks_the_line_of_either_side() {
+        let (mut client, mut server) = (ClientDecoder::default(), ServerDecoder::default());
+        client.step(b"MAIL");
+        server.step(b"250 o");
+        assert_eq!(client.gap(100), GapEffect::LineBroken { dropped: 4 });
+        assert_eq!(server.gap(100), GapEffect::LineBroken { dropped: 5 });
+    }
+
+    /// RFC 3207 §4: behind STARTTLS both sides are TLS, and nothing lost of it was a line.
+    #[test]
+    fn a_gap_in_tls_breaks_nothing_on_either_side() {
+        let (mut client, mut server) = (ClientDecoder::default(), ServerDecoder::default());
+        client.set_mode(ClientMode::Opaque);
+        server.set_opaque(true);
+        assert_eq!([client.gap(5), server.gap(5)], [GapEffect::Opaque, GapEffect::Opaque]);
+    }
+}
