@@ -66,7 +66,7 @@ pub(crate) struct Dialogue {
     /// The message in BDAT chunks that is being received.
     chunks: Option<Body>,
     /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
-    replies_lost: Option<u64>,
+    pub(super) replies_lost: Option<u64>,
     /// Lines that no verb begins may be credentials.
     pub(super) sasl_suspected: bool,
     pub(super) secrets: Secrets,
@@ -347,7 +347,7 @@ impl Dialogue {
     }
 
     /// The first in the queue gets no reply.
-    fn unanswered(&mut self) {
+    pub(super) fn unanswered(&mut self) {
         if let Some(pending) = self.queue.pop() {
             self.apply(pending, None);
         }

@@ -18,6 +18,7 @@ mod dialogue;
 mod effects;
 mod finish;
 mod lookahead;
+mod lost;
 mod pending;
 mod redaction;
 mod replies;
@@ -203,7 +204,10 @@ impl Tracker {
                 self.server_resumes = true;
                 match self.server.gap(octets) {
                     GapEffect::Opaque => {}
-                    _ => self.dialogue.replies_lost(at, octets),
+                    _ => {
+                        self.dialogue.replies_lost(at, octets);
+                        self.settle_lost_reply_to_data();
+                    }
                 }
             }
         }
@@ -329,6 +333,7 @@ impl Tracker {
         // Copied: what these octets are is not known before the reply.
         self.held.push_back(Held::Octets(bytes.to_vec(), at));
         self.held_octets += bytes.len();
+        self.settle_lost_reply_to_data();
         if self.held_octets > self.options.held_limit {
             self.heard.server_is_missing = !self.heard.server;
             self.assume();

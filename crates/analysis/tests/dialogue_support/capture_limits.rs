@@ -277,3 +277,48 @@ fn other_protocols_give_no_session() {
         assert_eq!(document["capture"]["tcp_connections"], json!(1), "{script}");
     }
 }
+
+/// The reply to DATA is lost, and with it who let the message begin; that it was taken is known from its end.
+#[test]
+fn a_lost_354() {
+    expect(
+        "S: 220 mx ESMTP
+         C: HELO a
+         S: 250 mx
+         C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: RCPT TO:<b@b>
+         S: 250 ok
+         C: DATA
+         s: 354 go on
+         C: text
+         C: .
+         S: 250 queued
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({"verbs": "HELO MAIL RCPT DATA QUIT", "kinds": ["reply_gap"]}),
+        &json!([{"via": "DATA", "has_data": true, "outcome": "accepted", "final": "250", "bytes": 6, "whole": true}]),
+    );
+}
+
+/// The same where it was a refusal: the client goes on with a command, and there is no message.
+#[test]
+fn a_lost_refusal_of_data() {
+    expect(
+        "S: 220 mx ESMTP
+         C: HELO a
+         S: 250 mx
+         C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: DATA
+         s: 503 no recipient
+         C: RSET
+         S: 250 ok
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({"verbs": "HELO MAIL DATA RSET QUIT", "replies": "220/- 250/0 250/1 250/3 221/4", "kinds": ["reply_gap"]}),
+        &json!([{"via": "DATA", "has_data": false, "outcome": "aborted", "final": null, "message": null}]),
+    );
+}

@@ -1,0 +1,103 @@
+//! The reply to DATA, where the capture has lost it: what the client did next shows what it was.
+
+use super::dialogue::{Dialogue, Next};
+use super::lookahead::begins_like_command;
+use super::pending::Kind;
+use super::{Awaited, Held, Stamp, Tracker};
+
+impl Tracker {
+    /// The server's last octets are lost, and the client went on behind DATA when it had received them. RFC 5321
+    /// §4.1.1.4: it waits for the 354 before it sends the message; refused, it goes on with a command.
+    pub(super) fn settle_lost_reply_to_data(&mut self) {
+        if self.awaited != Some(Awaited::Data) || !self.server_resumes {
+            return;
+        }
+        let first = self.held.iter().find_map(|held| match held {
+            Held::Octets(octets, at) => Some((begins_like_command(octets), *at)),
+            Held::Gap(..) => None,
+        });
+        let Some((is_command, at)) = first.filter(|(_, at)| at.acknowledged <= Some(self.server_delivered)) else {
+            return;
+        };
+        if self.dialogue.reply_to_data_is_lost(at) {
+            self.go_on(if is_command { Next::Commands } else { Next::Content }, at.timestamp);
+        }
+    }
+}
+
+impl Dialogue {
+    /// Whether the client had received more than when it sent DATA, all of which is lost. Then nothing it sent up to
+    /// there awaits a reply any more.
+    fn reply_to_data_is_lost(&mut self, at: Stamp) -> bool {
+        let is_lost = self
+            .queue
+            .iter()
+            .last()
+            .is_some_and(|pending| matches!(pending.kind, Kind::Data) && pending.acknowledged < at.acknowledged);
+        if is_lost {
+            self.replies_lost = None;
+            while !self.queue.is_empty() {
+                self.unanswered();
+            }
+        }
+        is_lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::samples::at;
+    use crate::session::Options;
+
+    /// DATA was sent when the client had received 20 octets, and octets 20 to 30 of the server are lost.
+    fn after_data() -> Tracker {
+        let mut tracker = Tracker::new(Options::default(), false);
+        tracker.octets(Role::Server, b"220 mx ESMTP ready\r\n", stamp(0, 0));
+        tracker.octets(Role::Client, b"DATA\r\n", stamp(0, 20));
+        tracker
+    }
+
+    fn stamp(offset: u64, acknowledged: u64) -> Stamp {
+        Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged) }
+    }
+
+    fn lose(tracker: &mut Tracker) {
+        tracker.gap(Role::Server, 10, Stamp { acknowledged: None, ..stamp(20, 0) });
+    }
+
+    #[test]
+    fn a_message_sent_on_a_lost_reply_is_a_message_whenever_the_loss_is_known() {
+        let mut known_before = after_data();
+        lose(&mut known_before);
+        known_before.octets(Role::Client, b"Subject: x\r\n", stamp(6, 30));
+        let mut known_after = after_data();
+        known_after.octets(Role::Client, b"Subject: x\r\n", stamp(6, 30));
+        lose(&mut known_after);
+        for mut tracker in [known_before, known_after] {
+            assert_eq!(tracker.dialogue.receiving().map(|body| body.octets()), Some(12));
+        }
+    }
+
+    #[test]
+    fn a_command_sent_on_a_lost_reply_is_a_command() {
+        let mut tracker = after_data();
+        lose(&mut tracker);
+        tracker.octets(Role::Client, b"RSET\r\n", stamp(6, 30));
+        assert_eq!(tracker.dialogue.commands.len(), 2);
+        assert!(tracker.dialogue.receiving().is_none());
+    }
+
+    /// What was sent before the lost octets were received says nothing about them, and what was sent after more had
+    /// been received may answer that.
+    #[test]
+    fn what_the_client_did_not_base_on_the_lost_octets_is_held() {
+        for acknowledged in [20, 31] {
+            let mut tracker = after_data();
+            lose(&mut tracker);
+            tracker.octets(Role::Client, b"Subject: x\r\n", stamp(6, acknowledged));
+            assert_eq!((tracker.awaited, tracker.held.len()), (Some(Awaited::Data), 1), "{acknowledged}");
+        }
+    }
+}
