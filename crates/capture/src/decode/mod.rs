@@ -9,6 +9,7 @@
 mod ip;
 mod link;
 mod tcp;
+mod tunnel;
 
 use crate::{LinkType, Packet, Segment};
 
