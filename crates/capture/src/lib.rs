@@ -29,6 +29,7 @@
 
 mod buffer;
 mod decode;
+mod encapsulation;
 mod error;
 mod packet;
 mod pcap;
@@ -39,6 +40,7 @@ mod seq;
 mod timestamp;
 
 pub use decode::{DecodeError, Decoder};
+pub use encapsulation::{Carrier, Encapsulation};
 pub use error::{Error, Fault, Part};
 pub use packet::{LinkType, Packet};
 pub use reader::{BUFFER_OCTETS, CaptureReader, Format, ReaderLimits};

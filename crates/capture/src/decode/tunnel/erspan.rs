@@ -26,7 +26,8 @@
 //!
 //! A frame that the switch cut short (T) needs no bit of ours: the IP header inside says how long it was.
 
-use super::{Flaw, Found, Header, Next, Tunnel, u16_at};
+use super::{Flaw, Found, Header, Next, u16_at};
+use crate::Carrier;
 
 /// Ver 1.
 pub(super) fn type_ii(octets: &[u8]) -> Found {
@@ -50,7 +51,7 @@ fn found(octets: &[u8], version: u16, end: usize, next: Next) -> Found {
         return Err(Flaw::Malformed);
     }
     octets.get(end..).ok_or(Flaw::Short)?;
-    Ok(Some(Header { tunnel: Tunnel::Erspan, octets: end, next, network: session.into() }))
+    Ok(Some(Header { carrier: Carrier::Erspan, octets: end, next, network: session.into() }))
 }
 
 /// GRE protocol type; with a sequence number it is Type II.
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     fn expected(octets: usize, next: Next) -> Found {
-        Ok(Some(Header { tunnel: Tunnel::Erspan, octets, next, network: 0x123 }))
+        Ok(Some(Header { carrier: Carrier::Erspan, octets, next, network: 0x123 }))
     }
 
     #[test]

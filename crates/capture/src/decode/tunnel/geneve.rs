@@ -10,7 +10,8 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use super::{Flaw, Found, Header, Tunnel, by_ether_type, octet, u16_at, u32_at};
+use super::{Flaw, Found, Header, by_ether_type, octet, u16_at, u32_at};
+use crate::Carrier;
 
 /// §3.4:
 ///
@@ -31,7 +32,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
     }
     let end = usize::from(first & OPTIONS_LENGTH).saturating_mul(4).saturating_add(FIXED_OCTETS);
     octets.get(end..).ok_or(Flaw::Short)?;
-    Ok(Some(Header { tunnel: Tunnel::Geneve, octets: end, next: by_ether_type(protocol), network: vni >> 8 }))
+    Ok(Some(Header { carrier: Carrier::Geneve, octets: end, next: by_ether_type(protocol), network: vni >> 8 }))
 }
 
 /// §3.3: "IANA has assigned port 6081 as the fixed well-known destination port for Geneve."
@@ -53,7 +54,7 @@ mod tests {
             ([0x86, 0xdd], Next::EtherType(0x86dd)),
         ] {
             let octets = [&[0, 0][..], &protocol, &[0, 0, 7, 0]].concat();
-            assert_eq!(header(&octets), Ok(Some(Header { tunnel: Tunnel::Geneve, octets: 8, next, network: 7 })));
+            assert_eq!(header(&octets), Ok(Some(Header { carrier: Carrier::Geneve, octets: 8, next, network: 7 })));
         }
     }
 

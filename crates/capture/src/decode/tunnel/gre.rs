@@ -15,7 +15,8 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use super::{Flaw, Found, Header, Next, Tunnel, by_ether_type, erspan, u16_at, u32_at};
+use super::{Flaw, Found, Header, Next, by_ether_type, erspan, u16_at, u32_at};
+use crate::Carrier;
 
 pub(super) fn header(octets: &[u8]) -> Found {
     let (flags, protocol) = (u16_at(octets, 0)?, u16_at(octets, 2)?);
@@ -49,14 +50,14 @@ fn version_0(octets: &[u8], flags: u16, protocol: u16) -> Found {
     let inside = octets.get(end..).ok_or(Flaw::Short)?;
     let next = match protocol {
         erspan::TYPE_I_OR_II if flags & SEQUENCE == 0 => {
-            return Ok(Some(Header { tunnel: Tunnel::Erspan, octets: end, next: Next::Ethernet, network }));
+            return Ok(Some(Header { carrier: Carrier::Erspan, octets: end, next: Next::Ethernet, network }));
         }
         erspan::TYPE_I_OR_II => return Ok(erspan::type_ii(inside)?.map(|header| behind(end, header))),
         erspan::TYPE_III => return Ok(erspan::type_iii(inside)?.map(|header| behind(end, header))),
         PPP => Next::Ppp,
         other => by_ether_type(other),
     };
-    Ok(Some(Header { tunnel: Tunnel::Gre, octets: end, next, network }))
+    Ok(Some(Header { carrier: Carrier::Gre, octets: end, next, network }))
 }
 
 /// RFC 2637 §4.1: the key is the payload's length and the call, an acknowledgment number may follow, and
@@ -73,7 +74,7 @@ fn version_1(octets: &[u8], flags: u16, protocol: u16) -> Found {
     let call = u16_at(octets, 6)?.into();
     let end = if flags & ACKNOWLEDGMENT != 0 { 16 } else { 12 };
     octets.get(end..).ok_or(Flaw::Short)?;
-    Ok(Some(Header { tunnel: Tunnel::Pptp, octets: end, next: Next::Ppp, network: call }))
+    Ok(Some(Header { carrier: Carrier::Pptp, octets: end, next: Next::Ppp, network: call }))
 }
 
 fn behind(gre: usize, header: Header) -> Header {
@@ -95,8 +96,8 @@ const PPP: u16 = 0x880b;
 mod tests {
     use super::*;
 
-    fn found(octets: &[u8]) -> Option<(Tunnel, usize, Next, u32)> {
-        header(octets).unwrap().map(|header| (header.tunnel, header.octets, header.next, header.network))
+    fn found(octets: &[u8]) -> Option<(Carrier, usize, Next, u32)> {
+        header(octets).unwrap().map(|header| (header.carrier, header.octets, header.next, header.network))
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
                 (0x880b, Next::Ppp),
             ] {
                 let octets = [&flags.to_be_bytes(), &protocol.to_be_bytes(), fields].concat();
-                assert_eq!(found(&octets), Some((Tunnel::Gre, 4 + fields.len(), next, key)));
+                assert_eq!(found(&octets), Some((Carrier::Gre, 4 + fields.len(), next, key)));
                 for cut in 0..octets.len() {
                     assert_eq!(header(&octets[..cut]), Err(Flaw::Short), "{cut}");
                 }
@@ -128,17 +129,17 @@ mod tests {
     #[test]
     fn nvgre_is_gre_with_a_key() {
         let octets = [0x20, 0, 0x65, 0x58, 0x00, 0x12, 0x34, 0x01];
-        assert_eq!(found(&octets), Some((Tunnel::Gre, 8, Next::Ethernet, 0x0012_3401)));
+        assert_eq!(found(&octets), Some((Carrier::Gre, 8, Next::Ethernet, 0x0012_3401)));
     }
 
     #[test]
     fn erspan_by_its_protocol_types() {
         let type_i = [0, 0, 0x88, 0xbe];
-        assert_eq!(found(&type_i), Some((Tunnel::Erspan, 4, Next::Ethernet, 0)));
+        assert_eq!(found(&type_i), Some((Carrier::Erspan, 4, Next::Ethernet, 0)));
         let type_ii = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0x05, 0, 9, 0, 0, 0, 0];
-        assert_eq!(found(&type_ii), Some((Tunnel::Erspan, 16, Next::Ethernet, 9)));
+        assert_eq!(found(&type_ii), Some((Carrier::Erspan, 16, Next::Ethernet, 9)));
         let type_iii = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0x05, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(found(&type_iii), Some((Tunnel::Erspan, 20, Next::Ethernet, 9)));
+        assert_eq!(found(&type_iii), Some((Carrier::Erspan, 20, Next::Ethernet, 9)));
         for cut in 4..20 {
             assert_eq!(header(&type_iii[..cut]), Err(Flaw::Short));
         }
@@ -148,9 +149,9 @@ mod tests {
     fn pptp_carries_ppp_where_it_has_a_sequence_number() {
         // K and S, version 1, PPP; payload length, call ID; sequence number.
         let data = [0x30, 0x01, 0x88, 0x0b, 0, 40, 0, 3, 0, 0, 0, 1];
-        assert_eq!(found(&data), Some((Tunnel::Pptp, 12, Next::Ppp, 3)));
+        assert_eq!(found(&data), Some((Carrier::Pptp, 12, Next::Ppp, 3)));
         let acknowledging = [&[0x30, 0x81][..], &data[2..], &[0, 0, 0, 1]].concat();
-        assert_eq!(found(&acknowledging), Some((Tunnel::Pptp, 16, Next::Ppp, 3)));
+        assert_eq!(found(&acknowledging), Some((Carrier::Pptp, 16, Next::Ppp, 3)));
         let only = [0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 3, 0, 0, 0, 1];
         assert_eq!(found(&only), None, "an acknowledgment only");
         assert_eq!(header(&[0x10, 0x01, 0x88, 0x0b, 0, 0, 0, 0]), Err(Flaw::Malformed), "no key");

@@ -11,7 +11,8 @@
 //!  12     |  Next Extension Header Type   |
 //! ```
 
-use super::{Flaw, Found, Header, Next, Tunnel, octet, u16_at, u32_at};
+use super::{Flaw, Found, Header, Next, octet, u16_at, u32_at};
+use crate::Carrier;
 
 /// §5.1:
 ///
@@ -47,7 +48,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
         return Err(Flaw::Malformed);
     }
     let inside = octets.get(end..).ok_or(Flaw::Short)?;
-    Ok(user_packet(inside)?.map(|next| Header { tunnel: Tunnel::GtpU, octets: end, next, network: teid }))
+    Ok(user_packet(inside)?.map(|next| Header { carrier: Carrier::GtpU, octets: end, next, network: teid }))
 }
 
 /// GTP-U does not say what a T-PDU is; the session does, out of sight. Nearly always it is IP, which its first octet
@@ -93,7 +94,7 @@ mod tests {
     }
 
     fn expected(octets: usize, next: Next) -> Found {
-        Ok(Some(Header { tunnel: Tunnel::GtpU, octets, next, network: 258 }))
+        Ok(Some(Header { carrier: Carrier::GtpU, octets, next, network: 258 }))
     }
 
     #[test]

@@ -14,7 +14,8 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use super::{Flaw, Found, Header, Next, Tunnel, u16_at, u32_at};
+use super::{Flaw, Found, Header, Next, u16_at, u32_at};
+use crate::Carrier;
 
 /// §3.1:
 ///
@@ -41,7 +42,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
         end = end.saturating_add(2).saturating_add(u16_at(octets, end)?.into());
     }
     octets.get(end..).ok_or(Flaw::Short)?;
-    Ok(Some(Header { tunnel: Tunnel::L2tp, octets: end, next: Next::Ppp, network: ids }))
+    Ok(Some(Header { carrier: Carrier::L2tp, octets: end, next: Next::Ppp, network: ids }))
 }
 
 /// §8.1: "L2TP uses the registered UDP port 1701".
@@ -66,7 +67,7 @@ mod tests {
             (&[0x08, 0x02, 0, 1, 0, 2, 0, 7, 0, 6], 10),
             (&all, 16),
         ] {
-            let expected = Header { tunnel: Tunnel::L2tp, octets: end, next: Next::Ppp, network: 0x0001_0002 };
+            let expected = Header { carrier: Carrier::L2tp, octets: end, next: Next::Ppp, network: 0x0001_0002 };
             assert_eq!(header(octets), Ok(Some(expected)));
             assert_eq!(header(&octets[..end - 1]), Err(Flaw::Short));
         }

@@ -20,16 +20,19 @@ mod vxlan;
 
 pub(super) use udp::UDP;
 
+use crate::{Carrier, LinkType};
+
 /// What stands in front of the packet inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// The protocol, for the report.
-    pub(super) tunnel: Tunnel,
+    pub(super) carrier: Carrier,
     /// How many octets its headers have.
     pub(super) octets: usize,
     /// What is behind them.
     pub(super) next: Next,
     /// The network the packet belongs to, where the tunnel can carry several: VNI, key, TEID, session.
+    #[allow(dead_code, reason = "for the key of fragments inside; compared in the tests")]
     pub(super) network: u32,
 }
 
@@ -46,54 +49,18 @@ pub(super) enum Next {
     Ppp,
 }
 
-/// A tunnelling protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Tunnel {
-    /// IP in IP (RFC 2003), 6in4 (RFC 4213) and generic packet tunnelling in IPv6 (RFC 2473).
-    Ip,
-    /// GRE (RFC 2784, 2890), NVGRE (RFC 7637).
-    Gre,
-    /// GRE version 1 (RFC 2637).
-    Pptp,
-    /// ERSPAN, all types.
-    Erspan,
-    /// EtherIP (RFC 3378).
-    EtherIp,
-    /// MPLS in IP (RFC 4023) and in UDP (RFC 7510).
-    Mpls,
-    /// VXLAN (RFC 7348).
-    Vxlan,
-    /// VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe).
-    VxlanGpe,
-    /// GENEVE (RFC 8926).
-    Geneve,
-    /// GTP-U (3GPP TS 29.281).
-    GtpU,
-    /// Teredo (RFC 4380).
-    Teredo,
-    /// L2TP version 2 (RFC 2661).
-    L2tp,
-    /// TaZmen Sniffer Protocol.
-    Tzsp,
-}
-
-impl Tunnel {
-    /// A name that does not change, for reports.
-    pub(super) fn name(self) -> &'static str {
+impl Next {
+    /// The link type by which the inner packet is read as if it had been captured by itself; `None` where it is neither
+    /// IP nor can lead to it.
+    pub(super) fn link_type(self) -> Option<LinkType> {
         match self {
-            Self::Ip => "ip_in_ip",
-            Self::Gre => "gre",
-            Self::Pptp => "pptp",
-            Self::Erspan => "erspan",
-            Self::EtherIp => "etherip",
-            Self::Mpls => "mpls",
-            Self::Vxlan => "vxlan",
-            Self::VxlanGpe => "vxlan_gpe",
-            Self::Geneve => "geneve",
-            Self::GtpU => "gtp_u",
-            Self::Teredo => "teredo",
-            Self::L2tp => "l2tp",
-            Self::Tzsp => "tzsp",
+            Self::Ethernet => Some(LinkType::ETHERNET),
+            Self::EtherType(ETHER_TYPE_IPV4) => Some(LinkType::IPV4),
+            Self::EtherType(ETHER_TYPE_IPV6) => Some(LinkType::IPV6),
+            Self::EtherType(ETHER_TYPE_MPLS | ETHER_TYPE_MPLS_UPSTREAM) => Some(LINK_TYPE_MPLS),
+            Self::EtherType(_) => None,
+            Self::Ip => Some(LinkType::RAW),
+            Self::Ppp => Some(LINK_TYPE_PPP),
         }
     }
 }
@@ -115,14 +82,14 @@ type Found = Result<Option<Header>, Flaw>;
 /// RFC 2003 §3.1: "Protocol 4"; RFC 4213 §3: "the encapsulating IPv4 header [has] protocol type 41"; RFC 2473 §5 uses
 /// both numbers in IPv6.
 pub(super) fn in_ip(protocol: u8, octets: &[u8]) -> Found {
-    let plain = |tunnel, next| Ok(Some(Header { tunnel, octets: 0, next, network: 0 }));
+    let plain = |carrier, next| Ok(Some(Header { carrier, octets: 0, next, network: 0 }));
     match protocol {
-        4 => plain(Tunnel::Ip, Next::EtherType(ETHER_TYPE_IPV4)),
-        41 => plain(Tunnel::Ip, Next::EtherType(ETHER_TYPE_IPV6)),
+        4 => plain(Carrier::Ip, Next::EtherType(ETHER_TYPE_IPV4)),
+        41 => plain(Carrier::Ip, Next::EtherType(ETHER_TYPE_IPV6)),
         47 => gre::header(octets),
         97 => etherip::header(octets),
         // RFC 4023 §3.
-        137 => plain(Tunnel::Mpls, Next::EtherType(ETHER_TYPE_MPLS)),
+        137 => plain(Carrier::Mpls, Next::EtherType(ETHER_TYPE_MPLS)),
         _ => Ok(None),
     }
 }
@@ -130,28 +97,30 @@ pub(super) fn in_ip(protocol: u8, octets: &[u8]) -> Found {
 /// The header behind a UDP header. `whole` is whether `datagram`, which begins with the UDP header, was not cut short by
 /// the capture.
 pub(super) fn in_udp(datagram: &[u8], whole: bool) -> Found {
-    let header = udp::Header::parse(datagram)?;
-    let payload = header.payload;
-    // Most UDP is no tunnel, and its ports say so.
-    let found = match (header.source, header.destination) {
-        (_, vxlan::PORT | vxlan::PORT_LINUX) => vxlan::header(payload),
-        (_, vxlan::PORT_GPE) => vxlan::gpe_header(payload),
-        (_, geneve::PORT) => geneve::header(payload),
-        (_, gtp::PORT) => gtp::header(payload),
-        (_, l2tp::PORT) | (l2tp::PORT, _) => l2tp::header(payload),
-        (_, tzsp::PORT) => tzsp::header(payload),
-        (_, MPLS_IN_UDP_PORT) => {
-            Ok(Some(Header { tunnel: Tunnel::Mpls, octets: 0, next: Next::EtherType(ETHER_TYPE_MPLS), network: 0 }))
-        }
-        (teredo::PORT, _) | (_, teredo::PORT) => teredo::header(payload),
-        _ => return Ok(None),
-    };
+    let found = udp::Header::parse(datagram).and_then(by_port);
     match found {
         Ok(found) => Ok(found.map(|found| Header { octets: found.octets.saturating_add(udp::HEADER_OCTETS), ..found })),
         // Too short for the tunnel, or not in its form: other UDP.
         Err(Flaw::Malformed) => Ok(None),
         Err(Flaw::Short) if whole => Ok(None),
         Err(Flaw::Short) => Err(Flaw::Short),
+    }
+}
+
+/// Most UDP is no tunnel, and its ports say so.
+fn by_port(udp: udp::Header<'_>) -> Found {
+    match (udp.source, udp.destination) {
+        (_, vxlan::PORT | vxlan::PORT_LINUX) => vxlan::header(udp.payload),
+        (_, vxlan::PORT_GPE) => vxlan::gpe_header(udp.payload),
+        (_, geneve::PORT) => geneve::header(udp.payload),
+        (_, gtp::PORT) => gtp::header(udp.payload),
+        (_, l2tp::PORT) | (l2tp::PORT, _) => l2tp::header(udp.payload),
+        (_, tzsp::PORT) => tzsp::header(udp.payload),
+        (_, MPLS_IN_UDP_PORT) => {
+            Ok(Some(Header { carrier: Carrier::Mpls, octets: 0, next: Next::EtherType(ETHER_TYPE_MPLS), network: 0 }))
+        }
+        (teredo::PORT, _) | (_, teredo::PORT) => teredo::header(udp.payload),
+        _ => Ok(None),
     }
 }
 
@@ -176,6 +145,9 @@ const MPLS_IN_UDP_PORT: u16 = 6635;
 const ETHER_TYPE_IPV4: u16 = 0x0800;
 const ETHER_TYPE_IPV6: u16 = 0x86dd;
 const ETHER_TYPE_MPLS: u16 = 0x8847;
+const ETHER_TYPE_MPLS_UPSTREAM: u16 = 0x8848;
+const LINK_TYPE_PPP: LinkType = LinkType(9);
+const LINK_TYPE_MPLS: LinkType = LinkType(219);
 /// RFC 1701: Transparent Ethernet Bridging.
 const ETHER_TYPE_BRIDGING: u16 = 0x6558;
 
@@ -199,7 +171,7 @@ mod tests {
     #[test]
     fn udp_to_a_tunnels_port_counts_its_own_header() {
         let found = in_udp(&datagram(50_000, 4789, &VXLAN), true).unwrap().unwrap();
-        assert_eq!(found, Header { tunnel: Tunnel::Vxlan, octets: 16, next: Next::Ethernet, network: 5 });
+        assert_eq!(found, Header { carrier: Carrier::Vxlan, octets: 16, next: Next::Ethernet, network: 5 });
         assert_eq!(in_udp(&datagram(4789, 50_000, &VXLAN), true), Ok(None), "the port of VXLAN is the destination's");
         assert_eq!(in_udp(&datagram(50_000, 53, &VXLAN), true), Ok(None));
     }
@@ -225,7 +197,7 @@ mod tests {
     #[test]
     fn ip_protocols_of_tunnels() {
         let next =
-            |protocol| in_ip(protocol, &[]).unwrap().map(|header| (header.tunnel.name(), header.octets, header.next));
+            |protocol| in_ip(protocol, &[]).unwrap().map(|header| (header.carrier.name(), header.octets, header.next));
         assert_eq!(next(4), Some(("ip_in_ip", 0, Next::EtherType(0x0800))));
         assert_eq!(next(41), Some(("ip_in_ip", 0, Next::EtherType(0x86dd))));
         assert_eq!(next(137), Some(("mpls", 0, Next::EtherType(0x8847))));

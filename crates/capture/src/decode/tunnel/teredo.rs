@@ -12,7 +12,8 @@
 //! +------------------+
 //! ```
 
-use super::{ETHER_TYPE_IPV6, Flaw, Found, Header, Next, Tunnel, octet, u16_at};
+use super::{ETHER_TYPE_IPV6, Flaw, Found, Header, Next, octet, u16_at};
+use crate::Carrier;
 
 /// §5.1.1:
 ///
@@ -35,7 +36,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
     if octet(octets, at)? >> 4 != 6 || promised < there.min(IPV6_HEADER_OCTETS) {
         return Err(Flaw::Malformed);
     }
-    Ok(Some(Header { tunnel: Tunnel::Teredo, octets: at, next: Next::EtherType(ETHER_TYPE_IPV6), network: 0 }))
+    Ok(Some(Header { carrier: Carrier::Teredo, octets: at, next: Next::EtherType(ETHER_TYPE_IPV6), network: 0 }))
 }
 
 /// §2.7: "Teredo UDP Port: […] The default value of this port is 3544."
@@ -60,7 +61,7 @@ mod tests {
     }
 
     fn expected(octets: usize) -> Found {
-        Ok(Some(Header { tunnel: Tunnel::Teredo, octets, next: Next::EtherType(0x86dd), network: 0 }))
+        Ok(Some(Header { carrier: Carrier::Teredo, octets, next: Next::EtherType(0x86dd), network: 0 }))
     }
 
     #[test]

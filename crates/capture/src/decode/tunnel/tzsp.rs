@@ -7,7 +7,8 @@
 //! +--------+--------+-----------------+------------------------------------+--------
 //! ```
 
-use super::{Flaw, Found, Header, Next, Tunnel, octet, u16_at};
+use super::{Flaw, Found, Header, Next, octet, u16_at};
+use crate::Carrier;
 
 /// Types 0 (received) and 1 (for transmission) carry a frame; protocol 1 is Ethernet.
 pub(super) fn header(octets: &[u8]) -> Found {
@@ -26,7 +27,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
             _ => at.saturating_add(2).saturating_add(octet(octets, at.saturating_add(1))?.into()),
         };
     }
-    Ok(Some(Header { tunnel: Tunnel::Tzsp, octets: at.saturating_add(1), next: Next::Ethernet, network: 0 }))
+    Ok(Some(Header { carrier: Carrier::Tzsp, octets: at.saturating_add(1), next: Next::Ethernet, network: 0 }))
 }
 
 /// 0x9090.
@@ -43,7 +44,7 @@ mod tests {
     fn tags_are_passed() {
         // Raw RSSI, padding, RX channel, end.
         let octets = [1, 0, 0, 1, 10, 1, 0xd8, 0, 18, 1, 6, 1];
-        let expected = Header { tunnel: Tunnel::Tzsp, octets: 12, next: Next::Ethernet, network: 0 };
+        let expected = Header { carrier: Carrier::Tzsp, octets: 12, next: Next::Ethernet, network: 0 };
         assert_eq!(header(&octets), Ok(Some(expected)));
         for cut in 0..12 {
             assert_eq!(header(&octets[..cut]), Err(Flaw::Short), "{cut}");

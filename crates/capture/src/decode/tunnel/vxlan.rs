@@ -11,7 +11,8 @@
 //! |R|R|Ver|I|P|B|O|       Reserved                |Next Protocol  |
 //! ```
 
-use super::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, ETHER_TYPE_MPLS, Flaw, Found, Header, Next, Tunnel, octet, u32_at};
+use super::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, ETHER_TYPE_MPLS, Flaw, Found, Header, Next, octet, u32_at};
+use crate::Carrier;
 
 /// §5:
 ///
@@ -25,7 +26,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
     if flags & (VALID_VNI | NEVER_SET) != VALID_VNI {
         return Err(Flaw::Malformed);
     }
-    Ok(Some(Header { tunnel: Tunnel::Vxlan, octets: HEADER_OCTETS, next: Next::Ethernet, network: vni >> 8 }))
+    Ok(Some(Header { carrier: Carrier::Vxlan, octets: HEADER_OCTETS, next: Next::Ethernet, network: vni >> 8 }))
 }
 
 /// draft-ietf-nvo3-vxlan-gpe-12 §3.1:
@@ -46,7 +47,7 @@ pub(super) fn gpe_header(octets: &[u8]) -> Found {
         5 => Next::EtherType(ETHER_TYPE_MPLS),
         _ => return Ok(None),
     };
-    Ok(Some(Header { tunnel: Tunnel::VxlanGpe, octets: HEADER_OCTETS, next, network: vni >> 8 }))
+    Ok(Some(Header { carrier: Carrier::VxlanGpe, octets: HEADER_OCTETS, next, network: vni >> 8 }))
 }
 
 /// §5: "IANA has assigned the value 4789 for the VXLAN UDP port".
@@ -65,19 +66,19 @@ const OAM: u8 = 0x01;
 mod tests {
     use super::*;
 
-    fn expected(tunnel: Tunnel, next: Next) -> Found {
-        Ok(Some(Header { tunnel, octets: 8, next, network: 0x0001_0203 }))
+    fn expected(carrier: Carrier, next: Next) -> Found {
+        Ok(Some(Header { carrier, octets: 8, next, network: 0x0001_0203 }))
     }
 
     #[test]
     fn a_frame_with_its_network() {
         let octets = [8, 0, 0, 0, 1, 2, 3, 0];
-        assert_eq!(header(&octets), expected(Tunnel::Vxlan, Next::Ethernet));
+        assert_eq!(header(&octets), expected(Carrier::Vxlan, Next::Ethernet));
         for cut in 0..8 {
             assert_eq!(header(&octets[..cut]), Err(Flaw::Short));
         }
         // draft-smith-vxlan-group-policy: G, and the group in the reserved field.
-        assert_eq!(header(&[0x88, 0x08, 0, 9, 1, 2, 3, 0]), expected(Tunnel::Vxlan, Next::Ethernet));
+        assert_eq!(header(&[0x88, 0x08, 0, 9, 1, 2, 3, 0]), expected(Carrier::Vxlan, Next::Ethernet));
         assert_eq!(header(&[0, 0, 0, 0, 1, 2, 3, 0]), Err(Flaw::Malformed), "no I");
         assert_eq!(header(b"hello, all"), Err(Flaw::Malformed));
     }
@@ -85,11 +86,11 @@ mod tests {
     #[test]
     fn the_extension_names_what_follows() {
         let with = |flags, protocol| gpe_header(&[flags, 0, 0, protocol, 1, 2, 3, 0]);
-        assert_eq!(with(0x0c, 1), expected(Tunnel::VxlanGpe, Next::EtherType(0x0800)));
-        assert_eq!(with(0x0c, 2), expected(Tunnel::VxlanGpe, Next::EtherType(0x86dd)));
-        assert_eq!(with(0x0c, 3), expected(Tunnel::VxlanGpe, Next::Ethernet));
-        assert_eq!(with(0x0c, 5), expected(Tunnel::VxlanGpe, Next::EtherType(0x8847)));
-        assert_eq!(with(0x08, 0), expected(Tunnel::VxlanGpe, Next::Ethernet), "as VXLAN");
+        assert_eq!(with(0x0c, 1), expected(Carrier::VxlanGpe, Next::EtherType(0x0800)));
+        assert_eq!(with(0x0c, 2), expected(Carrier::VxlanGpe, Next::EtherType(0x86dd)));
+        assert_eq!(with(0x0c, 3), expected(Carrier::VxlanGpe, Next::Ethernet));
+        assert_eq!(with(0x0c, 5), expected(Carrier::VxlanGpe, Next::EtherType(0x8847)));
+        assert_eq!(with(0x08, 0), expected(Carrier::VxlanGpe, Next::Ethernet), "as VXLAN");
         assert_eq!(with(0x0c, 4), Ok(None), "NSH");
         assert_eq!(with(0x0d, 1), Ok(None), "OAM");
         assert_eq!(with(0x1c, 1), Err(Flaw::Malformed), "version 1");
