@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capture::{DecodeError, Decoder};
+use capture::{DecodeError, Decoder, Encapsulation};
 use reassembly::FlowTable;
 
 use crate::connection::{Connection, Observer};
@@ -16,8 +16,21 @@ use crate::report::CaptureFile;
 pub(crate) struct Counts {
     pub(crate) packets: u64,
     pub(crate) tcp_segments: u64,
+    /// Segments that each kind of carrier was around.
+    pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
     pub(crate) oversized_records: u64,
+}
+
+impl Counts {
+    /// Counts each kind of carrier once for a segment, however often it is around it.
+    fn add(&mut self, encapsulation: &Encapsulation) {
+        for (place, carrier) in encapsulation.iter().enumerate() {
+            if !encapsulation.iter().take(place).any(|outer| outer == carrier) {
+                *self.encapsulations.entry(carrier.name()).or_default() += 1;
+            }
+        }
+    }
 }
 
 /// Reads one input to its end or to where it is damaged.
@@ -52,6 +65,7 @@ pub(crate) fn read<F: FnMut(Session)>(
         match decoder.decode(&packet) {
             Ok(Some(segment)) => {
                 counts.tcp_segments += 1;
+                counts.add(&segment.encapsulation);
                 table.push(&segment, observer);
             }
             Ok(None) => {}

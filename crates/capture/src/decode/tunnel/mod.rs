@@ -97,7 +97,7 @@ pub(super) fn in_ip(protocol: u8, octets: &[u8]) -> Found {
 /// The header behind a UDP header. `whole` is whether `datagram`, which begins with the UDP header, was not cut short by
 /// the capture.
 pub(super) fn in_udp(datagram: &[u8], whole: bool) -> Found {
-    let found = udp::Header::parse(datagram).and_then(by_port);
+    let found = udp::Header::parse(datagram).and_then(|header| by_port(header, whole));
     match found {
         Ok(found) => Ok(found.map(|found| Header { octets: found.octets.saturating_add(udp::HEADER_OCTETS), ..found })),
         // Too short for the tunnel, or not in its form: other UDP.
@@ -108,7 +108,7 @@ pub(super) fn in_udp(datagram: &[u8], whole: bool) -> Found {
 }
 
 /// Most UDP is no tunnel, and its ports say so.
-fn by_port(udp: udp::Header<'_>) -> Found {
+fn by_port(udp: udp::Header<'_>, whole: bool) -> Found {
     match (udp.source, udp.destination) {
         (_, vxlan::PORT | vxlan::PORT_LINUX) => vxlan::header(udp.payload),
         (_, vxlan::PORT_GPE) => vxlan::gpe_header(udp.payload),
@@ -119,7 +119,7 @@ fn by_port(udp: udp::Header<'_>) -> Found {
         (_, MPLS_IN_UDP_PORT) => {
             Ok(Some(Header { carrier: Carrier::Mpls, octets: 0, next: Next::EtherType(ETHER_TYPE_MPLS), network: 0 }))
         }
-        (teredo::PORT, _) | (_, teredo::PORT) => teredo::header(udp.payload),
+        (teredo::PORT, _) | (_, teredo::PORT) => teredo::header(udp.payload, whole),
         _ => Ok(None),
     }
 }

@@ -15,14 +15,13 @@
 use super::{ETHER_TYPE_IPV6, Flaw, Found, Header, Next, octet, u16_at};
 use crate::Carrier;
 
-/// §5.1.1:
+/// §5.1.1 knows packets with neither indication, with either, and with both; then the
+/// authentication comes first.
 ///
-/// > Teredo clients […] must be able to recognize and process packets with either no encapsulation headers, or an origin
-/// > indication, or an authentication encapsulation, or both; when both are present, the authentication comes first.
-///
-/// (in our words). Behind them stands an IPv6 datagram, which must have its version and fit the datagram: the port alone
-/// proves nothing, for it may be the source's as well as the destination's.
-pub(super) fn header(octets: &[u8]) -> Found {
+/// Behind them stands an IPv6 datagram, which must have its version and, where all was captured, fit into the UDP datagram:
+/// the port alone proves little, for it may be the source's as well as the destination's. It may leave room behind it, for
+/// the trailers of RFC 6081.
+pub(super) fn header(octets: &[u8], whole: bool) -> Found {
     let mut at = 0_usize;
     if u16_at(octets, at)? == AUTHENTICATION {
         let lengths = usize::from(octet(octets, 2)?).saturating_add(octet(octets, 3)?.into());
@@ -33,7 +32,7 @@ pub(super) fn header(octets: &[u8]) -> Found {
     }
     let promised = usize::from(u16_at(octets, at.saturating_add(4))?).saturating_add(IPV6_HEADER_OCTETS);
     let there = octets.len().saturating_sub(at);
-    if octet(octets, at)? >> 4 != 6 || promised < there.min(IPV6_HEADER_OCTETS) {
+    if octet(octets, at)? >> 4 != 6 || (whole && promised > there) {
         return Err(Flaw::Malformed);
     }
     Ok(Some(Header { carrier: Carrier::Teredo, octets: at, next: Next::EtherType(ETHER_TYPE_IPV6), network: 0 }))
@@ -52,6 +51,10 @@ const IPV6_HEADER_OCTETS: usize = 40;
 mod tests {
     use super::*;
 
+    fn header_of(octets: &[u8]) -> Found {
+        header(octets, false)
+    }
+
     const ORIGIN_INDICATION: [u8; 8] = [0, 0, 0x3c, 0xaf, 0x3f, 0xff, 0xfd, 0xfe];
     /// Identification of two octets, value of three.
     const AUTHENTICATED: [u8; 18] = [0, 1, 2, 3, b'i', b'd', 1, 2, 3, 9, 9, 9, 9, 9, 9, 9, 9, 0];
@@ -66,13 +69,13 @@ mod tests {
 
     #[test]
     fn ipv6_with_and_without_indications() {
-        assert_eq!(header(&datagram()), expected(0));
-        assert_eq!(header(&[&ORIGIN_INDICATION[..], &datagram()].concat()), expected(8));
-        assert_eq!(header(&[&AUTHENTICATED[..], &datagram()].concat()), expected(18));
+        assert_eq!(header_of(&datagram()), expected(0));
+        assert_eq!(header_of(&[&ORIGIN_INDICATION[..], &datagram()].concat()), expected(8));
+        assert_eq!(header_of(&[&AUTHENTICATED[..], &datagram()].concat()), expected(18));
         let both = [&AUTHENTICATED[..], &ORIGIN_INDICATION, &datagram()].concat();
-        assert_eq!(header(&both), expected(26));
+        assert_eq!(header_of(&both), expected(26));
         for cut in 0..32 {
-            assert_eq!(header(&both[..cut]), Err(Flaw::Short), "{cut}");
+            assert_eq!(header_of(&both[..cut]), Err(Flaw::Short), "{cut}");
         }
     }
 
@@ -80,6 +83,11 @@ mod tests {
     fn what_is_not_ipv6_is_not_teredo() {
         let mut other = datagram();
         other[0] = 0x45;
-        assert_eq!(header(&other), Err(Flaw::Malformed));
+        assert_eq!(header_of(&other), Err(Flaw::Malformed));
+        let mut longer = datagram();
+        longer[5] = 3;
+        assert_eq!(header(&longer, true), Err(Flaw::Malformed), "more than there is");
+        assert_eq!(header(&longer, false), expected(0), "the capture cut it");
+        assert_eq!(header(&[&datagram()[..], &[4, 0]].concat(), true), expected(0), "a trailer");
     }
 }

@@ -19,8 +19,8 @@ use crate::Carrier;
 /// > Flags (8 bits): where the I flag MUST be set to 1 for a valid VXLAN Network ID (VNI). The other 7 bits (designated
 /// > "R") are reserved fields and MUST be set to zero on transmission and ignored on receipt.
 ///
-/// Ignored they are, but for the two bits that no extension (group policy, remote checksum offload) has taken and the low
-/// octet that text would fill: that is what tells VXLAN from other UDP.
+/// Ignored they are, but for two that no extension of VXLAN itself has taken (group policy has the first). Every letter
+/// of ASCII has one of them, so that text is not taken for VXLAN.
 pub(super) fn header(octets: &[u8]) -> Found {
     let (flags, vni) = (octet(octets, 0)?, u32_at(octets, 4)?);
     if flags & (VALID_VNI | NEVER_SET) != VALID_VNI {
