@@ -84,6 +84,7 @@ fn segments(file: &Arc<[u8]>) -> Vec<Segment<'_>> {
             payload_at: segment.payload_at,
             missing: segment.missing,
             timestamp: segment.timestamp,
+            encapsulation: capture::Encapsulation::default(),
         });
     }
     segments

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kit::{Conversation, Interface, PcapNgWriter, PcapWriter, TcpPacket, pcap, pcapng};
+use kit::{Conversation, Interface, PcapNgWriter, PcapWriter, TcpPacket, pcap, pcapng, tunnel};
 
 fn main() -> std::io::Result<()> {
     let mail = || {
@@ -33,6 +33,26 @@ fn main() -> std::io::Result<()> {
     write("decode", "raw_cut", &[&[2, 4], &segment.ip()[..segment.ip().len() - 4]].concat())?;
     write("decode", "null", &[&[1, 0, 2, 0, 0, 0], segment.ip().as_slice()].concat())?;
     write("decode", "linux_cooked", &[&[4, 0], cooked.as_slice()].concat())?;
+
+    let (frame, over_six) = (segment.ethernet(), over_six.ethernet());
+    for (name, data) in [
+        ("ip_in_ip", tunnel::ip_in_ip(&frame)),
+        ("ip_in_ipv6", tunnel::ip_in_ipv6(&over_six)),
+        ("gre", tunnel::gre(&frame, tunnel::Gre { checksum: true, key: Some(7), sequence: Some(9) })),
+        ("erspan_i", tunnel::erspan_i(&frame)),
+        ("erspan_ii", tunnel::erspan_ii(&frame)),
+        ("erspan_iii", tunnel::erspan_iii(&frame, true)),
+        ("etherip", tunnel::etherip(&frame)),
+        ("vxlan", tunnel::vxlan(&frame, 5)),
+        ("vxlan_gpe", tunnel::vxlan_gpe(&frame)),
+        ("geneve", tunnel::geneve(&frame, &[1, 8, 1, 1, 0, 0, 0, 0])),
+        ("gtp_u", tunnel::gtp_u(&frame, &[0, 0, 0, 0x85, 1, 0x10, 5, 0])),
+        ("teredo", tunnel::teredo(&over_six, &[0, 0, 0x3c, 0xaf, 0x3f, 0xff, 0xfd, 0xfe])),
+        ("tzsp", tunnel::tzsp(&frame, &[10, 1, 0xd8, 1])),
+        ("nested", tunnel::vxlan(&tunnel::gre_bridged(&tunnel::vxlan(&frame, 1), None), 2)),
+    ] {
+        write("decode", name, &[&[0, 0], data.as_slice()].concat())?;
+    }
 
     // Bits, sequence number, acknowledgment number, payload, copy and snap length, time.
     let handshake = [record(0x09, 0, 0, 0, 0, 0), record(0x48, 0, 1, 0, 0, 1), record(0x41, 1, 1, 0, 0, 1)].concat();

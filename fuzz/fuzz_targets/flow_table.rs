@@ -51,6 +51,7 @@ fuzz_target!(|input: &[u8]| {
             payload_at: None,
             missing: u32::from(copy >> 1),
             timestamp: Timestamp::from_nanos(millis * 1_000_000),
+            encapsulation: capture::Encapsulation::default(),
         };
         payload_octets += u64::from(len);
         table.push(&segment, &mut auditor);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capture::{Compression, DecodeError, Decoder};
+use capture::{Compression, DecodeError, Decoder, Encapsulation};
 use reassembly::FlowTable;
 
 use crate::connection::{Connection, Observer};
@@ -16,6 +16,8 @@ use crate::report::CaptureFile;
 pub(crate) struct Counts {
     pub(crate) packets: u64,
     pub(crate) tcp_segments: u64,
+    /// Segments that each kind of carrier was around.
+    pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
     pub(crate) oversized_records: u64,
     /// Inputs that a limit ended, by its name.
@@ -26,6 +28,15 @@ impl Counts {
     fn ended_by(&mut self, error: &capture::Error) {
         if let Some(limit) = error.limit_reached() {
             *self.inputs_ended.entry(limit).or_default() += 1;
+        }
+    }
+
+    /// Counts each kind of carrier once for a segment, however often it is around it.
+    fn add(&mut self, encapsulation: &Encapsulation) {
+        for (place, carrier) in encapsulation.iter().enumerate() {
+            if !encapsulation.iter().take(place).any(|outer| outer == carrier) {
+                *self.encapsulations.entry(carrier.name()).or_default() += 1;
+            }
         }
     }
 }
@@ -66,6 +77,7 @@ pub(crate) fn read<F: FnMut(Session)>(
         match decoder.decode(&packet) {
             Ok(Some(segment)) => {
                 counts.tcp_segments += 1;
+                counts.add(&segment.encapsulation);
                 table.push(&segment, observer);
             }
             Ok(None) => {}

@@ -178,6 +178,8 @@ pub struct Capture {
     pub tcp_segments: u64,
     /// TCP connections.
     pub tcp_connections: u64,
+    /// TCP segments that came through tags, labels or tunnels, by kind; one that came through two kinds counts for both.
+    pub encapsulations: BTreeMap<&'static str, u64>,
     /// Packets that could not be read as what they claim to be, by kind.
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// How often each limit was reached.

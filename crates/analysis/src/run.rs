@@ -32,6 +32,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         packets: counts.packets,
         tcp_segments: counts.tcp_segments,
         tcp_connections: table.connections(),
+        encapsulations: counts.encapsulations,
         decode_errors: counts.decode_errors,
         limits_reached: reached.into_iter().chain(counts.inputs_ended).filter(|&(_, count)| count > 0).collect(),
     };

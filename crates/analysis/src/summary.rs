@@ -54,6 +54,9 @@ impl Screen<'_> {
                 last.0.since(first.0).as_secs_f64()
             ));
         }
+        for (kind, count) in &capture.encapsulations {
+            lines.push(format!("  inside    {count} segments: {}", kind.replace('_', " ")));
+        }
         let troubles = |file: &CaptureFile| file.error.as_ref().map(|error| format!("  damaged   {}", safe(error)));
         lines.extend(capture.files.iter().filter_map(troubles));
         for (kind, count) in &capture.decode_errors {

@@ -30,6 +30,7 @@
 mod buffer;
 mod compression;
 mod decode;
+mod encapsulation;
 mod error;
 mod packet;
 mod pcap;
@@ -42,6 +43,7 @@ mod timestamp;
 
 pub use compression::{Compression, CompressionFault, CompressionLimits, Contents};
 pub use decode::{DecodeError, Decoder};
+pub use encapsulation::{Carrier, Encapsulation};
 pub use error::{Error, Fault, Part};
 pub use packet::{LinkType, Packet};
 pub use reader::{BUFFER_OCTETS, CaptureReader, Format, ReaderLimits};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{SeqNumber, Timestamp};
+use crate::{Encapsulation, SeqNumber, Timestamp};
 
 /// One TCP segment (RFC 9293 §3.1). Its payload is lent from the packet it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,10 @@ pub struct Segment<'a> {
     pub payload_at: Option<u64>,
     /// Payload octets the segment had on the wire behind `payload`, which the snap length cut off.
     pub missing: u32,
-    /// When its packet was captured.
+    /// When its packet was captured; of several fragments, the one that made it whole.
     pub timestamp: Timestamp,
+    /// The tags, labels and tunnels around it.
+    pub encapsulation: Encapsulation,
 }
 
 /// The control bits that open and close a connection.

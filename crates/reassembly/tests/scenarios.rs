@@ -156,6 +156,7 @@ fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Se
             payload_at: None,
             missing: seg.missing,
             timestamp: Timestamp::from_nanos(seg.millis * 1_000_000),
+            encapsulation: capture::Encapsulation::default(),
         };
         table.push(&segment, recorder);
     }
@@ -327,6 +328,7 @@ fn one_corrupt_time_ends_no_other_connection() {
         payload_at: None,
         missing: 0,
         timestamp: Timestamp::from_nanos(4_000_000_000_000_000_000),
+        encapsulation: capture::Encapsulation::default(),
     };
     table.push(&elsewhere, &mut recorder);
     segments = vec![c(105).ack(500).data("second").at(10)];
@@ -493,6 +495,7 @@ fn the_limit_on_flows_evicts_the_one_silent_for_the_longest() {
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::from_nanos(millis * 1_000_000),
+            encapsulation: capture::Encapsulation::default(),
         };
         table.push(&segment, &mut recorder);
     }

@@ -17,6 +17,7 @@
 //!
 //! - [`Conversation`] one TCP connection, as a list of packets that a test may reorder, drop, duplicate or cut
 //! - [`TcpPacket`] one packet with every field set by hand
+//! - [`tunnel`] frames inside other frames
 //! - [`PcapWriter`], [`PcapNgWriter`] lists of packets as files, in every byte order and resolution
 
 #![allow(clippy::expect_used, reason = "what cannot be built is a mistake in the test, which a panic shows best")]
@@ -25,6 +26,7 @@ mod conversation;
 mod packet;
 mod pcap;
 mod pcapng;
+pub mod tunnel;
 
 pub use conversation::Conversation;
 pub use packet::{KitPacket, TcpPacket};

@@ -8,11 +8,13 @@ use super::DecodeError;
 use super::link::{Datagram, Version};
 use crate::Packet;
 
-/// What a datagram carries for TCP.
+/// What a datagram carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Transport<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
+    /// The protocol of IPv4, the last next header of IPv6.
+    pub(super) protocol: u8,
     /// The octets that were captured, without padding of the link layer.
     pub(super) octets: &'a [u8],
     /// Where `octets` begins in the packet's data.
@@ -21,7 +23,7 @@ pub(super) struct Transport<'a> {
     pub(super) missing: u32,
 }
 
-/// The TCP segment in `datagram`; `None` where it carries another protocol.
+/// The payload of `datagram`; `None` where that is a fragment of anything but TCP.
 #[inline]
 pub(super) fn transport<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Result<Option<Transport<'a>>, DecodeError> {
     let first = *datagram.octets.first().ok_or(DecodeError::TruncatedHeader)?;
@@ -92,11 +94,8 @@ fn carried<'a>(
     source: IpAddr,
     destination: IpAddr,
 ) -> Result<Option<Transport<'a>>, DecodeError> {
-    if payload.ip_number != IpNumber::TCP {
-        return Ok(None);
-    }
     if payload.fragmented {
-        return Err(DecodeError::Fragment);
+        return if payload.ip_number == IpNumber::TCP { Err(DecodeError::Fragment) } else { Ok(None) };
     }
     let there = datagram.octets.len();
     let on_the_wire = || usize::try_from(packet.original_len).unwrap_or(usize::MAX).saturating_sub(datagram.at);
@@ -105,7 +104,7 @@ fn carried<'a>(
     // The payload ends where the datagram does, or what there is of it: etherparse has cut the padding off.
     let end = promised.unwrap_or(there).min(there);
     let at = datagram.at.saturating_add(end.saturating_sub(payload.payload.len()));
-    Ok(Some(Transport { source, destination, octets: payload.payload, at, missing }))
+    Ok(Some(Transport { source, destination, protocol: payload.ip_number.0, octets: payload.payload, at, missing }))
 }
 
 /// etherparse stopped in an extension header: because the capture cut it, or because it is wrong.

@@ -9,8 +9,9 @@
 mod ip;
 mod link;
 mod tcp;
+mod tunnel;
 
-use crate::{LinkType, Packet, Segment};
+use crate::{Carrier, Encapsulation, LinkType, Packet, Segment};
 
 /// Finds the TCP segment of a packet.
 ///
@@ -25,16 +26,59 @@ impl Decoder {
         Self::default()
     }
 
-    /// The TCP segment in `packet`; `None` where there is none: ARP, UDP, ICMP (also where it quotes a TCP header).
+    /// The TCP segment in `packet`, the innermost where tunnels carry packets in packets; `None` where there is none: ARP,
+    /// UDP, ICMP (also where it quotes a TCP header).
     ///
     /// # Errors
     /// Where it cannot be told what the packet is, or it holds TCP that cannot be read.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Option<Segment<'a>>, DecodeError> {
-        let Some(datagram) = link::datagram(packet)? else { return Ok(None) };
-        let Some(transport) = ip::transport(datagram, packet)? else { return Ok(None) };
-        tcp::segment(&transport, packet).map(Some)
+        let mut encapsulation = Encapsulation::default();
+        let mut packet = *packet;
+        loop {
+            let Some(datagram) = link::datagram(&packet)? else { return Ok(None) };
+            let Some(transport) = ip::transport(datagram, &packet)? else { return Ok(None) };
+            if transport.protocol == TCP {
+                return tcp::segment(&transport, encapsulation, &packet).map(Some);
+            }
+            let Some((carrier, inside)) = inside(&transport, &packet)? else { return Ok(None) };
+            if !encapsulation.push(carrier) {
+                return Err(DecodeError::NestedTooDeep);
+            }
+            packet = inside;
+        }
     }
+}
+
+/// The packet in a tunnel, as if it had been captured by itself; `None` where there is no tunnel, or no packet in it.
+fn inside<'a>(
+    transport: &ip::Transport<'a>,
+    packet: &Packet<'a>,
+) -> Result<Option<(Carrier, Packet<'a>)>, DecodeError> {
+    let octets = transport.octets;
+    let whole = transport.missing == 0;
+    let found = match transport.protocol {
+        tunnel::UDP => tunnel::in_udp(octets, whole),
+        protocol => tunnel::in_ip(protocol, octets),
+    };
+    let header = match found {
+        Ok(Some(header)) => header,
+        Ok(None) => return Ok(None),
+        Err(tunnel::Flaw::Short) if !whole => return Err(DecodeError::TruncatedHeader),
+        Err(tunnel::Flaw::Short | tunnel::Flaw::Malformed) => return Err(DecodeError::MalformedTunnel),
+    };
+    let Some(link_type) = header.next.link_type() else { return Ok(None) };
+    let data = octets.get(header.octets..).unwrap_or_default();
+    let at = transport.at.saturating_add(header.octets) as u64;
+    let captured = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let inside = Packet {
+        data,
+        data_at: packet.data_at.saturating_add(at),
+        link_type,
+        original_len: captured.saturating_add(transport.missing),
+        ..*packet
+    };
+    Ok(Some((header.carrier, inside)))
 }
 
 /// Why a packet's TCP segment, if it has one, could not be read. The analysis counts these by [`name`](Self::name).
@@ -54,6 +98,12 @@ pub enum DecodeError {
     /// A TCP header contradicts itself, or does not fit the datagram.
     #[error("the TCP header is malformed")]
     MalformedTcp,
+    /// A tunnel's header contradicts itself, or does not fit the datagram.
+    #[error("the tunnel's header is malformed")]
+    MalformedTunnel,
+    /// More tunnels in tunnels than [`Encapsulation::CARRIERS`].
+    #[error("more than {} tunnels are nested", Encapsulation::CARRIERS)]
+    NestedTooDeep,
     /// A fragment of an IP datagram that carries TCP.
     #[error("the packet is a fragment of an IP datagram")]
     Fragment,
@@ -67,10 +117,14 @@ impl DecodeError {
             Self::TruncatedHeader => "truncated_header",
             Self::MalformedIp => "malformed_ip",
             Self::MalformedTcp => "malformed_tcp",
+            Self::MalformedTunnel => "malformed_tunnel",
+            Self::NestedTooDeep => "nested_too_deep",
             Self::Fragment => "fragment",
         }
     }
 }
+
+const TCP: u8 = 6;
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +190,7 @@ mod tests {
                 payload_at: Some(1_000 + headers),
                 missing: 0,
                 timestamp: Timestamp::from_nanos(7),
+                encapsulation: Encapsulation::default(),
             };
             assert_eq!(found, expected);
         }
@@ -176,7 +231,7 @@ mod tests {
         let udp = [&ports[..], &[0, 12, 0, 0], b"data"].concat();
         // Destination unreachable, quoting the datagram that was not delivered.
         let icmp = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &datagram(4)].concat();
-        for (protocol, carried) in [(17, &udp), (1, &icmp), (47, &vec![]), (59, &vec![])] {
+        for (protocol, carried) in [(17, &udp), (1, &icmp), (50, &vec![]), (59, &vec![])] {
             let mut data = etherparse::Ipv4Header::new(
                 carried.len().try_into().unwrap(),
                 64,
@@ -201,6 +256,8 @@ mod tests {
             (DecodeError::TruncatedHeader, "truncated_header"),
             (DecodeError::MalformedIp, "malformed_ip"),
             (DecodeError::MalformedTcp, "malformed_tcp"),
+            (DecodeError::MalformedTunnel, "malformed_tunnel"),
+            (DecodeError::NestedTooDeep, "nested_too_deep"),
             (DecodeError::Fragment, "fragment"),
         ] {
             assert_eq!(error.name(), name);

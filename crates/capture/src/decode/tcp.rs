@@ -6,11 +6,15 @@ use etherparse::{TcpSlice, err};
 
 use super::DecodeError;
 use super::ip::Transport;
-use crate::{Flags, Packet, Segment, SeqNumber};
+use crate::{Encapsulation, Flags, Packet, Segment, SeqNumber};
 
 /// > Data Offset (DOffset): 4 bits. The number of 32-bit words in the TCP header. This indicates where the data begins.
 #[inline]
-pub(super) fn segment<'a>(transport: &Transport<'a>, packet: &Packet<'a>) -> Result<Segment<'a>, DecodeError> {
+pub(super) fn segment<'a>(
+    transport: &Transport<'a>,
+    encapsulation: Encapsulation,
+    packet: &Packet<'a>,
+) -> Result<Segment<'a>, DecodeError> {
     let tcp = TcpSlice::from_slice(transport.octets).map_err(|e| match e {
         err::tcp::HeaderSliceError::Len(_) if transport.missing > 0 => DecodeError::TruncatedHeader,
         _ => DecodeError::MalformedTcp,
@@ -28,6 +32,7 @@ pub(super) fn segment<'a>(transport: &Transport<'a>, packet: &Packet<'a>) -> Res
         payload_at: Some(packet.data_at.saturating_add(payload_at as u64)),
         missing: transport.missing,
         timestamp: packet.timestamp,
+        encapsulation,
     })
 }
 

@@ -1,0 +1,263 @@
+//! Recorded mail, put into every tunnel, is the same mail.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be built is a mistake in the test, which a panic shows best"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use analysis::plan::Plan;
+use analysis::session::Options;
+use analysis::{features, run};
+use kit::tunnel::{self, Gre};
+use kit::{KitPacket, PcapWriter};
+use serde_json::{Value, json};
+
+#[test]
+fn ip_in_ip() {
+    same(&mail(), tunnel::ip_in_ip, &["ip_in_ip"]);
+}
+
+#[test]
+fn six_in_four() {
+    same(&mail_over_ipv6(), tunnel::ip_in_ip, &["ip_in_ip"]);
+}
+
+#[test]
+fn four_and_six_in_six() {
+    same(&mail(), tunnel::ip_in_ipv6, &["ip_in_ip"]);
+    same(&mail_over_ipv6(), tunnel::ip_in_ipv6, &["ip_in_ip"]);
+}
+
+#[test]
+fn gre_with_every_optional_field() {
+    for (checksum, key, sequence) in [
+        (false, None, None),
+        (true, None, None),
+        (false, Some(7), None),
+        (false, None, Some(1)),
+        (true, Some(7), Some(1)),
+    ] {
+        same(&mail(), |frame| tunnel::gre(frame, Gre { checksum, key, sequence }), &["gre"]);
+    }
+    same(&mail_over_ipv6(), |frame| tunnel::gre(frame, Gre::default()), &["gre"]);
+    same(&mail(), tunnel::gre_in_ipv6, &["gre"]);
+}
+
+#[test]
+fn transparent_ethernet_bridging_and_nvgre() {
+    same(&mail(), |frame| tunnel::gre_bridged(frame, None), &["gre"]);
+    same(&mail(), |frame| tunnel::gre_bridged(frame, Some(0x0012_3401)), &["gre"]);
+}
+
+#[test]
+fn erspan_of_all_three_types() {
+    same(&mail(), tunnel::erspan_i, &["erspan"]);
+    same(&mail(), tunnel::erspan_ii, &["erspan"]);
+    same(&mail(), |frame| tunnel::erspan_iii(frame, false), &["erspan"]);
+    same(&mail(), |frame| tunnel::erspan_iii(frame, true), &["erspan"]);
+}
+
+#[test]
+fn etherip() {
+    same(&mail(), tunnel::etherip, &["etherip"]);
+}
+
+#[test]
+fn vxlan_on_both_ports_and_over_ipv6() {
+    same(&mail(), |frame| tunnel::vxlan(frame, 5), &["vxlan"]);
+    same(&mail(), |frame| tunnel::vxlan_to(frame, 5, 8472), &["vxlan"]);
+    same(&mail(), |frame| tunnel::vxlan_in_ipv6(frame, 5), &["vxlan"]);
+}
+
+#[test]
+fn vxlan_gpe_of_both_versions() {
+    same(&mail(), tunnel::vxlan_gpe, &["vxlan_gpe"]);
+    same(&mail_over_ipv6(), tunnel::vxlan_gpe, &["vxlan_gpe"]);
+}
+
+#[test]
+fn geneve_with_and_without_options_and_ethernet() {
+    same(&mail(), |frame| tunnel::geneve(frame, &[]), &["geneve"]);
+    same(&mail(), |frame| tunnel::geneve(frame, &[1, 8, 0x81, 1, 0, 0, 0, 0]), &["geneve"]);
+    same(&mail(), tunnel::geneve_ip, &["geneve"]);
+    same(&mail_over_ipv6(), tunnel::geneve_ip, &["geneve"]);
+}
+
+#[test]
+fn gtp_u_with_and_without_extension_headers() {
+    for mail in [mail(), mail_over_ipv6()] {
+        same(&mail, |frame| tunnel::gtp_u(frame, &[]), &["gtp_u"]);
+        same(&mail, |frame| tunnel::gtp_u(frame, &[0, 0, 0, 0]), &["gtp_u"]);
+        same(&mail, |frame| tunnel::gtp_u(frame, &[0, 0, 0, 0x85, 1, 0x10, 5, 0]), &["gtp_u"]);
+        same(&mail, tunnel::gtp_u_ethernet, &["gtp_u"]);
+    }
+}
+
+#[test]
+fn teredo_with_and_without_indications() {
+    let origin = [0, 0, 0x3c, 0xaf, 0x3f, 0xff, 0xfd, 0xfe];
+    let authentication = [0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0];
+    for indications in [&[][..], &origin, &authentication, &[&authentication[..], &origin].concat()] {
+        same(&mail_over_ipv6(), |frame| tunnel::teredo(frame, indications), &["teredo"]);
+    }
+}
+
+#[test]
+fn tzsp() {
+    same(&mail(), |frame| tunnel::tzsp(frame, &[1]), &["tzsp"]);
+    same(&mail(), |frame| tunnel::tzsp(frame, &[10, 1, 0xd8, 0, 1]), &["tzsp"]);
+}
+
+#[test]
+fn tunnels_in_tunnels() {
+    let vxlan_in_gre_in_vlan = |frame: &[u8]| tunnel::vlan(&tunnel::gre(&tunnel::vxlan(frame, 5), Gre::default()), 7);
+    same(&mail(), vxlan_in_gre_in_vlan, &["gre", "vxlan"]);
+    let mirrored_overlay =
+        |frame: &[u8]| tunnel::erspan_ii(&tunnel::vlan(&tunnel::vxlan(&tunnel::vlan(frame, 9), 5), 7));
+    same(&mail(), mirrored_overlay, &["erspan", "vxlan"]);
+    let subscriber_in_cloud = |frame: &[u8]| tunnel::vxlan(&tunnel::gtp_u(&tunnel::ip_in_ip(frame), &[]), 5);
+    same(&mail_over_ipv6(), subscriber_in_cloud, &["vxlan", "gtp_u", "ip_in_ip"]);
+    let nested = |frame: &[u8]| (0..16).fold(frame.to_vec(), |frame, _| tunnel::ip_in_ip(&frame));
+    same(&mail(), nested, &["ip_in_ip"]);
+}
+
+#[test]
+fn deeper_than_the_limit_is_counted() {
+    let nested = |frame: &[u8]| (0..17).fold(frame.to_vec(), |frame, _| tunnel::ip_in_ip(&frame));
+    let mail = mail();
+    let found = analyse(&wrapped(&mail, nested));
+    assert_eq!(found["summary"]["total_transactions"], 0);
+    assert_eq!(found["capture"]["decode_errors"], json!({"nested_too_deep": mail.len()}));
+}
+
+/// A mirror may show a packet on both sides of the host that wraps it, in either order.
+#[test]
+fn every_packet_plain_and_in_vxlan_is_one_mail() {
+    let plain = mail();
+    for wrapped_first in [false, true] {
+        let both = plain.iter().flat_map(|packet| {
+            let mut pair = [packet.clone(), wrap(packet, |frame| tunnel::vxlan(frame, 5))];
+            if wrapped_first {
+                pair.reverse();
+            }
+            pair
+        });
+        let (found, expected) = (analyse(&both.collect::<Vec<_>>()), analyse(&plain));
+        assert_eq!(found["transactions"], expected["transactions"]);
+        assert_eq!(found["summary"], expected["summary"]);
+        assert_eq!(found["capture"]["encapsulations"], json!({"vxlan": plain.len()}));
+    }
+}
+
+/// Four octets of frame check sequence and some padding, as switches leave them on what they mirror.
+#[test]
+fn trailers_of_mirrored_frames_are_no_payload() {
+    let trailed = |frame: &[u8]| tunnel::erspan_ii(&[frame, &[0xfc; 10]].concat());
+    same(&mail(), trailed, &["erspan"]);
+}
+
+/// The snap length counts from the outermost octet: what it leaves of the innermost is the same as without a tunnel.
+#[test]
+fn a_snap_length_that_leaves_the_same_inside_gives_the_same() {
+    let plain: Vec<KitPacket> = mail().into_iter().map(|packet| packet.cut(200)).collect();
+    let outer = wrapped(&mail(), |frame| tunnel::vxlan(frame, 5));
+    let outer: Vec<KitPacket> = outer.into_iter().map(|packet| packet.cut(250)).collect();
+    let (plain, outer) = (analyse(&plain), analyse(&outer));
+    let session = |document: &Value| document["sessions"].as_object().unwrap().values().next().unwrap().clone();
+    assert!(session(&plain)["octets"]["client"]["missing"].as_u64().unwrap() > 0, "nothing was cut");
+    assert_eq!(outer["sessions"], plain["sessions"]);
+    assert_eq!(outer["transactions"], plain["transactions"]);
+}
+
+/// Switches cut what they mirror before they wrap it (ERSPAN's T bit): the outer header knows nothing of it.
+#[test]
+fn what_the_mirror_cut_off_is_missing() {
+    let plain: Vec<KitPacket> = mail().into_iter().map(|packet| packet.cut(200)).collect();
+    let cut_and_wrapped = wrapped(&plain, tunnel::erspan_ii);
+    assert_eq!(analyse(&cut_and_wrapped)["sessions"], analyse(&plain)["sessions"]);
+}
+
+#[test]
+fn udp_to_a_tunnels_port_that_is_none_is_no_error() {
+    let other: Vec<KitPacket> = [4789, 8472, 4790, 6081, 2152, 3544, 1701, 37_008]
+        .iter()
+        .flat_map(|port| {
+            [&b""[..], b"x", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[0xff; 60]].map(|p| tunnel::udp(*port, p))
+        })
+        .map(|frame| KitPacket::new(0, frame))
+        .collect();
+    let capture = &analyse(&other)["capture"];
+    assert_eq!(capture["packets"], other.len());
+    assert_eq!(capture["tcp_segments"], 0);
+    assert_eq!(capture["decode_errors"], json!({}));
+}
+
+#[test]
+fn a_tunnel_that_does_not_decode_is_counted() {
+    let garbage: Vec<KitPacket> = [
+        tunnel::ipv4(47, &[0, 7, 8, 0, 0, 0, 0, 0]),
+        tunnel::ipv4(97, &[0, 0, 8, 0]),
+        tunnel::vxlan(&[&[2; 12][..], &[8, 0, 0x00, 0, 0, 0]].concat(), 5),
+    ]
+    .map(|frame| KitPacket::new(0, frame))
+    .to_vec();
+    assert_eq!(analyse(&garbage)["capture"]["decode_errors"], json!({"malformed_tunnel": 2, "malformed_ip": 1}));
+}
+
+/// Both sessions and transactions are what they are without the tunnel, and the report says through what they came.
+fn same(plain: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>, carriers: &[&str]) {
+    let (found, expected) = (analyse(&wrapped(plain, tunnel)), analyse(plain));
+    assert!(expected["summary"]["completed_transactions"].as_u64() > Some(0), "nothing to compare");
+    for part in ["summary", "sessions", "transactions"] {
+        assert_eq!(found[part], expected[part], "{carriers:?}");
+    }
+    assert_eq!(found["capture"]["decode_errors"], json!({}), "{carriers:?}");
+    for carrier in carriers {
+        assert_eq!(found["capture"]["encapsulations"][carrier], plain.len(), "{carriers:?}");
+    }
+}
+
+fn wrapped(packets: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>) -> Vec<KitPacket> {
+    packets.iter().map(|packet| wrap(packet, &tunnel)).collect()
+}
+
+fn wrap(packet: &KitPacket, tunnel: impl Fn(&[u8]) -> Vec<u8>) -> KitPacket {
+    KitPacket::new(packet.nanos, tunnel(&packet.data))
+}
+
+fn mail() -> Vec<KitPacket> {
+    recorded("postfix-plain.pcap")
+}
+
+fn mail_over_ipv6() -> Vec<KitPacket> {
+    recorded("postfix-ipv6.pcap")
+}
+
+/// The packets of a recording: pcap in little endian, microseconds, Ethernet.
+fn recorded(name: &str) -> Vec<KitPacket> {
+    let file = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)).unwrap();
+    assert_eq!(file[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
+    let mut packets = Vec::new();
+    let mut rest = &file[24..];
+    while let Some((header, data)) = rest.split_first_chunk::<16>() {
+        let field = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+        let (data, behind) = data.split_at(field(8).try_into().unwrap());
+        packets.push(KitPacket::new(i64::from(field(0)) * 1_000_000_000 + i64::from(field(4)) * 1_000, data.to_vec()));
+        rest = behind;
+    }
+    packets
+}
+
+fn analyse(packets: &[KitPacket]) -> Value {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail.pcap");
+    fs::write(&path, PcapWriter::new().file(packets)).unwrap();
+    let mut document = Vec::new();
+    features::write(&run::analyse(&Plan::new(&[path]), Options::default()), &mut document).unwrap();
+    serde_json::from_slice(&document).unwrap()
+}
