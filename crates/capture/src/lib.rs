@@ -42,7 +42,7 @@ mod seq;
 mod timestamp;
 
 pub use compression::{Compression, CompressionFault, CompressionLimits, Contents};
-pub use decode::{DecodeError, Decoder};
+pub use decode::{DecodeError, Decoder, DecoderCounts, FragmentCounts, FragmentLimits};
 pub use encapsulation::{Carrier, Encapsulation};
 pub use error::{Error, Fault, Part};
 pub use packet::{LinkType, Packet};

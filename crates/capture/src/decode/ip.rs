@@ -2,34 +2,38 @@
 
 use std::net::IpAddr;
 
-use etherparse::{IpNumber, LaxIpPayloadSlice, LaxIpv4Slice, LaxIpv6Slice, err};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, err};
 
-use super::DecodeError;
-use super::link::{Datagram, Version};
-use crate::Packet;
+use super::fragment::{Fragment, FragmentKey};
+use super::{DecodeError, Layer, Octets, extension};
+
+/// The version the layer below announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V4,
+    V6,
+    /// It announces none: the datagram's first four bits tell.
+    Any,
+}
 
 /// What a datagram carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Transport<'a> {
+pub(super) struct Payload<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
-    /// The protocol of IPv4, the last next header of IPv6.
+    /// The protocol of IPv4, the next header of IPv6.
     pub(super) protocol: u8,
-    /// The octets that were captured, without padding of the link layer.
-    pub(super) octets: &'a [u8],
-    /// Where `octets` begins in the packet's data.
-    pub(super) at: usize,
-    /// Octets the datagram had behind them.
-    pub(super) missing: u32,
+    /// Without padding of the link layer.
+    pub(super) octets: Octets<'a>,
 }
 
-/// The payload of `datagram`; `None` where that is a fragment of anything but TCP.
+/// What is behind the IP header.
 #[inline]
-pub(super) fn transport<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Result<Option<Transport<'a>>, DecodeError> {
-    let first = *datagram.octets.first().ok_or(DecodeError::TruncatedHeader)?;
-    match (first >> 4, datagram.version) {
-        (4, Version::V4 | Version::Any) => ipv4(datagram, packet),
-        (6, Version::V6 | Version::Any) => ipv6(datagram, packet),
+pub(super) fn datagram(version: Version, octets: Octets<'_>) -> Result<Layer<'_>, DecodeError> {
+    let [first] = *octets.header::<1>()?;
+    match (first >> 4, version) {
+        (4, Version::V4 | Version::Any) => ipv4(octets),
+        (6, Version::V6 | Version::Any) => ipv6(octets),
         _ => Err(DecodeError::MalformedIp),
     }
 }
@@ -37,25 +41,39 @@ pub(super) fn transport<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Resu
 /// RFC 791 §3.1:
 ///
 /// > Total Length is the length of the datagram, measured in octets, including internet header and data.
+///
+/// It is 0 where a host handed more than 65 535 octets to the network card to be cut up there (segmentation offload);
+/// then the datagram goes on to the end of the packet, which is known even where the capture cut it.
 #[inline]
-fn ipv4<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Result<Option<Transport<'a>>, DecodeError> {
-    let (ip, stopped) = LaxIpv4Slice::from_slice(datagram.octets).map_err(|e| match e {
+fn ipv4(octets: Octets<'_>) -> Result<Layer<'_>, DecodeError> {
+    let header = Ipv4HeaderSlice::from_slice(octets.captured).map_err(|e| match e {
         err::ipv4::HeaderSliceError::Len(_) => DecodeError::TruncatedHeader,
         err::ipv4::HeaderSliceError::Content(_) => DecodeError::MalformedIp,
     })?;
-    let header = ip.header();
     let header_len = header.slice().len();
-    let promised = match usize::from(header.total_len()) {
-        0 => None,
-        // etherparse takes such a length for none at all.
+    let octets = match usize::from(header.total_len()) {
+        0 => octets,
         total if total < header_len => return Err(DecodeError::MalformedIp),
-        total => Some(total),
-    };
-    if stopped.is_some() {
-        return Err(stopped_in_header(ip.payload().incomplete));
+        total => octets.first(total),
     }
+    .behind(header_len);
     let (source, destination) = (header.source_addr().into(), header.destination_addr().into());
-    carried(datagram, packet, ip.payload(), promised, source, destination)
+    let protocol = header.protocol().0;
+    if header.is_fragmenting_payload() {
+        return Ok(Layer::Fragment(Fragment {
+            key: FragmentKey {
+                source,
+                destination,
+                protocol: Some(protocol),
+                identification: header.identification().into(),
+            },
+            protocol,
+            offset: usize::from(header.fragments_offset().value()) * 8,
+            more: header.more_fragments(),
+            octets,
+        }));
+    }
+    Ok(Layer::Payload(Payload { source, destination, protocol, octets }))
 }
 
 /// RFC 8200 §3:
@@ -63,63 +81,34 @@ fn ipv4<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Result<Option<Transp
 /// > Payload Length: 16-bit unsigned integer. Length of the IPv6 payload, i.e., the rest of the packet following this
 /// > IPv6 header, in octets. (Note that any extension headers […] present are considered part of the payload, i.e.,
 /// > included in the length count.)
-fn ipv6<'a>(datagram: Datagram<'a>, packet: &Packet<'a>) -> Result<Option<Transport<'a>>, DecodeError> {
-    let (ip, stopped) = LaxIpv6Slice::from_slice(datagram.octets).map_err(|e| match e {
+///
+/// It is 0 in jumbograms, whose length stands in a hop-by-hop option (RFC 2675 §3), and with segmentation offload.
+fn ipv6(octets: Octets<'_>) -> Result<Layer<'_>, DecodeError> {
+    let header = Ipv6HeaderSlice::from_slice(octets.captured).map_err(|e| match e {
         err::ipv6::HeaderSliceError::Len(_) => DecodeError::TruncatedHeader,
         err::ipv6::HeaderSliceError::Content(_) => DecodeError::MalformedIp,
     })?;
-    if stopped.is_some() {
-        return Err(stopped_in_header(ip.payload().incomplete));
-    }
-    let header = ip.header();
-    let promised = match usize::from(header.payload_length()) {
-        0 => None,
-        payload => Some(IPV6_HEADER_OCTETS + payload),
+    let octets = octets.behind(header.slice().len());
+    let length = usize::from(header.payload_length());
+    let payload = Payload {
+        source: header.source_addr().into(),
+        destination: header.destination_addr().into(),
+        protocol: header.next_header().0,
+        octets: if length == 0 { octets } else { octets.first(length) },
     };
-    let (source, destination) = (header.source_addr().into(), header.destination_addr().into());
-    carried(datagram, packet, ip.payload(), promised, source, destination)
-}
-
-/// The payload of either version. `promised` is the length of the datagram by its header.
-///
-/// A length of 0 is left by hosts that hand a datagram of more than 65 535 octets to the network card to be cut up there
-/// (segmentation offload), and in IPv6 by jumbograms (RFC 2675 §3): it goes on to the end of the packet, which is known
-/// even where the capture cut it.
-#[inline]
-fn carried<'a>(
-    datagram: Datagram<'a>,
-    packet: &Packet<'a>,
-    payload: &LaxIpPayloadSlice<'a>,
-    promised: Option<usize>,
-    source: IpAddr,
-    destination: IpAddr,
-) -> Result<Option<Transport<'a>>, DecodeError> {
-    if payload.fragmented {
-        return if payload.ip_number == IpNumber::TCP { Err(DecodeError::Fragment) } else { Ok(None) };
+    // RFC 8200 §4.1: the Hop-by-Hop Options header "is restricted to appear immediately after an IPv6 header only".
+    if payload.protocol == extension::HOP_BY_HOP {
+        extension::hop_by_hop(payload, length)
+    } else {
+        Ok(Layer::Payload(payload))
     }
-    let there = datagram.octets.len();
-    let on_the_wire = || usize::try_from(packet.original_len).unwrap_or(usize::MAX).saturating_sub(datagram.at);
-    let missing = promised.unwrap_or_else(on_the_wire).saturating_sub(there);
-    let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-    // The payload ends where the datagram does, or what there is of it: etherparse has cut the padding off.
-    let end = promised.unwrap_or(there).min(there);
-    let at = datagram.at.saturating_add(end.saturating_sub(payload.payload.len()));
-    Ok(Some(Transport { source, destination, protocol: payload.ip_number.0, octets: payload.payload, at, missing }))
 }
-
-/// etherparse stopped in an extension header: because the capture cut it, or because it is wrong.
-#[cold]
-fn stopped_in_header(cut: bool) -> DecodeError {
-    if cut { DecodeError::TruncatedHeader } else { DecodeError::MalformedIp }
-}
-
-const IPV6_HEADER_OCTETS: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::tests::{datagram, decode, packet};
-    use crate::{Decoder, LinkType};
+    use crate::{Decoder, LinkType, Packet};
 
     fn raw(data: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
         decode(&packet(LinkType::RAW, data))
@@ -209,24 +198,5 @@ mod tests {
         data[3] += 16;
         data.splice(20..20, [TCP, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);
         assert_eq!(raw(&data), whole());
-    }
-
-    #[test]
-    fn fragments_of_tcp_are_told_apart_and_others_are_nothing() {
-        // RFC 791 §3.1: flags and fragment offset. More Fragments; then an offset of 8 octets.
-        for flags in [[0x20, 0], [0, 1], [0x20, 1]] {
-            let mut data = datagram(4);
-            data[6..8].copy_from_slice(&flags);
-            assert_eq!(raw(&data), Err(DecodeError::Fragment));
-            data[9] = 17;
-            assert_eq!(raw(&data), Ok(None), "of UDP");
-        }
-        let mut dont = datagram(4);
-        dont[6] = 0x40;
-        assert_eq!(raw(&dont), whole(), "Don't Fragment");
-        // RFC 8200 §4.5: Next Header, reserved, offset and M flag, identification; RFC 6946: an atomic fragment is whole.
-        assert_eq!(raw(&extended(44, &[TCP, 0, 0, 1, 0, 0, 0, 1])), Err(DecodeError::Fragment));
-        assert_eq!(raw(&extended(44, &[17, 0, 0, 1, 0, 0, 0, 1])), Ok(None));
-        assert_eq!(raw(&extended(44, &[TCP, 0, 0, 0, 0, 0, 0, 1])), whole());
     }
 }

@@ -1,102 +1,70 @@
-//! The link layer: which octets of the packet are an IP datagram.
+//! The link layer: where a packet begins.
 //!
 //! Layouts: <https://www.tcpdump.org/linktypes.html>.
 
-use super::DecodeError;
-use crate::{LinkType, Packet};
+use super::{DecodeError, Layer, Next, Octets, Version, ppp};
+use crate::LinkType;
 
-/// What the link layer says is an IP datagram, and perhaps padding behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Datagram<'a> {
-    pub(super) octets: &'a [u8],
-    /// Where `octets` begins in the packet's data.
-    pub(super) at: usize,
-    pub(super) version: Version,
-}
-
-/// The version the link layer announces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    V4,
-    V6,
-    /// It announces none: the datagram's first four bits tell.
-    Any,
-}
-
-/// The datagram in `packet`; `None` where it carries another protocol.
+/// What a packet of this link type begins with.
 #[inline]
-pub(super) fn datagram<'a>(packet: &Packet<'a>) -> Result<Option<Datagram<'a>>, DecodeError> {
-    let data = packet.data;
-    match packet.link_type {
-        // Destination and source address, six octets each, then the EtherType.
-        LinkType::ETHERNET => ether_type(data, 12, 14),
-        LinkType::RAW | RAW_BSD | RAW_OPENBSD => Ok(from(data, 0, Version::Any)),
-        LinkType::IPV4 => Ok(from(data, 0, Version::V4)),
-        LinkType::IPV6 => Ok(from(data, 0, Version::V6)),
+pub(super) fn first(link_type: LinkType, octets: Octets<'_>) -> Next<'_> {
+    Ok(Some(match link_type {
+        LinkType::ETHERNET => Layer::Ethernet(octets),
+        LinkType::RAW | RAW_BSD | RAW_OPENBSD => Layer::Ip(Version::Any, octets),
+        LinkType::IPV4 => Layer::Ip(Version::V4, octets),
+        LinkType::IPV6 => Layer::Ip(Version::V6, octets),
         // Packet type, ARPHRD type, address length, address (eight octets), protocol.
-        LinkType::LINUX_SLL => ether_type(data, 14, 16),
+        LinkType::LINUX_SLL => cooked(octets.u16_at(14)?, octets.behind(16)),
         // Protocol, reserved, interface index (four), ARPHRD type, packet type, address length, address (eight).
-        LinkType::LINUX_SLL2 => ether_type(data, 0, 20),
-        LinkType::NULL | LinkType::LOOP => address_family(data),
-        other => Err(DecodeError::UnsupportedLinkType(other)),
-    }
+        LinkType::LINUX_SLL2 => cooked(octets.u16_at(0)?, octets.behind(20)),
+        LinkType::NULL | LinkType::LOOP => return address_family(octets),
+        PPP => return ppp::frame(octets),
+        PPP_HDLC => return ppp::serial(octets),
+        PPP_ETHER => return ppp::over_ethernet(octets),
+        PPP_PPPD => return ppp::pppd(octets),
+        // One octet for the direction.
+        PPP_WITH_DIR => return ppp::frame(octets.behind(1)),
+        C_HDLC => return ppp::cisco_hdlc(octets),
+        C_HDLC_WITH_DIR => return ppp::cisco_hdlc(octets.behind(1)),
+        ATM_RFC1483 => Layer::Llc(octets),
+        MPLS => Layer::Mpls(octets),
+        other => return Err(DecodeError::UnsupportedLinkType(other)),
+    }))
 }
 
-/// Goes by the EtherType at `type_at` of a header that ends at `end`, through the VLAN tags behind it.
-///
-/// IEEE 802.1Q: a tag is two octets of control information (TCI) and the EtherType of what follows. Tags nest (802.1ad);
-/// 0x9100 is what switches used for the outer one before 0x88A8 was assigned.
-#[inline]
-fn ether_type(data: &[u8], type_at: usize, end: usize) -> Result<Option<Datagram<'_>>, DecodeError> {
-    let (mut type_at, mut end) = (type_at, end);
-    loop {
-        match u16_at(data, type_at).ok_or(DecodeError::TruncatedHeader)? {
-            ETHER_TYPE_IPV4 => return Ok(from(data, end, Version::V4)),
-            ETHER_TYPE_IPV6 => return Ok(from(data, end, Version::V6)),
-            ETHER_TYPE_VLAN | ETHER_TYPE_PROVIDER_BRIDGING | ETHER_TYPE_QINQ => {
-                (type_at, end) = (end.saturating_add(2), end.saturating_add(4));
-            }
-            _ => return Ok(None),
-        }
-    }
+/// The protocol of a Linux cooked capture: an EtherType, or 4 where LLC follows.
+fn cooked(protocol: u16, data: Octets<'_>) -> Layer<'_> {
+    if protocol == 4 { Layer::Llc(data) } else { Layer::EtherType(protocol, data) }
 }
 
 /// The four-octet address family of BSD loopback interfaces.
 ///
 /// LINKTYPE_NULL has it in the byte order of the capturing host, LINKTYPE_LOOP in network byte order; families are small
 /// numbers, so the order shows in the number itself. IPv4 is 2 everywhere, IPv6 differs from system to system.
-fn address_family(data: &[u8]) -> Result<Option<Datagram<'_>>, DecodeError> {
-    let octets = *data.first_chunk::<4>().ok_or(DecodeError::TruncatedHeader)?;
-    let family = u32::from_be_bytes(octets).min(u32::from_le_bytes(octets));
+fn address_family(octets: Octets<'_>) -> Next<'_> {
+    let field = *octets.header()?;
+    let family = u32::from_be_bytes(field).min(u32::from_le_bytes(field));
     Ok(match family {
-        2 => from(data, 4, Version::V4),
+        2 => Some(Layer::Ip(Version::V4, octets.behind(4))),
         // Linux, Windows, NetBSD and OpenBSD, FreeBSD and DragonFly, Darwin.
-        10 | 23 | 24 | 28 | 30 => from(data, 4, Version::V6),
+        10 | 23 | 24 | 28 | 30 => Some(Layer::Ip(Version::V6, octets.behind(4))),
         _ => None,
     })
 }
 
-/// The datagram that begins at `at`.
-#[inline]
-fn from(data: &[u8], at: usize, version: Version) -> Option<Datagram<'_>> {
-    // Nothing is there where the capture cut the packet right before it: a header of no octets, for the next layer.
-    Some(Datagram { octets: data.get(at..).unwrap_or_default(), at, version })
-}
-
-#[inline]
-fn u16_at(data: &[u8], at: usize) -> Option<u16> {
-    data.get(at..)?.first_chunk().copied().map(u16::from_be_bytes)
-}
-
+const PPP: LinkType = LinkType(9);
 /// Raw IP by the number that some BSDs have for it.
 const RAW_BSD: LinkType = LinkType(12);
 /// Raw IP by the number that OpenBSD has for it.
 const RAW_OPENBSD: LinkType = LinkType(14);
-const ETHER_TYPE_IPV4: u16 = 0x0800;
-const ETHER_TYPE_IPV6: u16 = 0x86dd;
-const ETHER_TYPE_VLAN: u16 = 0x8100;
-const ETHER_TYPE_PROVIDER_BRIDGING: u16 = 0x88a8;
-const ETHER_TYPE_QINQ: u16 = 0x9100;
+const PPP_HDLC: LinkType = LinkType(50);
+const PPP_ETHER: LinkType = LinkType(51);
+const ATM_RFC1483: LinkType = LinkType(100);
+const C_HDLC: LinkType = LinkType(104);
+const PPP_PPPD: LinkType = LinkType(166);
+const PPP_WITH_DIR: LinkType = LinkType(204);
+const C_HDLC_WITH_DIR: LinkType = LinkType(205);
+const MPLS: LinkType = LinkType(219);
 
 #[cfg(test)]
 mod tests {

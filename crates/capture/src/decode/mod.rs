@@ -6,19 +6,71 @@
 //! after the packet was recorded (checksum offload), so that a wrong sum says nothing of what the peer received; and
 //! where it was taken on the wire, a packet damaged there is sent again with the same sequence numbers.
 
+mod ethernet;
+mod extension;
+mod fragment;
 mod ip;
 mod link;
+mod macsec;
+mod mpls;
+mod octets;
+mod ppp;
 mod tcp;
 mod tunnel;
 
+use fragment::{Fragment, Reassembler};
+use ip::{Payload, Version};
+use octets::Octets;
+
+pub use fragment::{FragmentCounts, FragmentLimits};
+
 use crate::{Carrier, Encapsulation, LinkType, Packet, Segment};
 
-/// Finds the TCP segment of a packet.
+/// Finds the TCP segment of a packet: the innermost, through whatever is around it.
 ///
-/// It has no state yet; `&mut` is for the fragments of IP datagrams, which will be kept here until their datagram is
-/// whole.
+/// It keeps the fragments of IP datagrams until they are whole, so one decoder is to see all packets of a recording, in
+/// their order.
 #[derive(Debug, Default)]
-pub struct Decoder {}
+pub struct Decoder {
+    fragments: Reassembler,
+    /// The datagrams put together for the packet decoded last, the outer one first.
+    whole: [Vec<u8>; NESTED_REASSEMBLIES],
+    counts: DecoderCounts,
+}
+
+/// What a decoder met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecoderCounts {
+    /// Of IP fragments.
+    pub fragments: FragmentCounts,
+    /// Packets with more than [`Encapsulation::CARRIERS`] carriers, or fragments within fragments within fragments.
+    pub nested_too_deep: u64,
+}
+
+/// What is to be read next. Each is what the octets begin with.
+#[derive(Debug, Clone, Copy)]
+enum Layer<'a> {
+    Ethernet(Octets<'a>),
+    /// What this EtherType stands for.
+    EtherType(u16, Octets<'a>),
+    Llc(Octets<'a>),
+    Vlan(Octets<'a>),
+    VnTag(Octets<'a>),
+    ProviderBackbone(Octets<'a>),
+    Macsec(Octets<'a>),
+    Mpls(Octets<'a>),
+    /// Ethernet in MPLS.
+    Pseudowire(Octets<'a>),
+    Pppoe(Octets<'a>),
+    Ppp(Octets<'a>),
+    Ip(Version, Octets<'a>),
+    /// What an IP datagram carries, an extension header or a protocol.
+    Payload(Payload<'a>),
+    Fragment(Fragment<'a>),
+}
+
+/// The next layer; `None` where it is nothing that leads to TCP.
+type Next<'a> = Result<Option<Layer<'a>>, DecodeError>;
 
 impl Decoder {
     /// A decoder that has seen no packet.
@@ -26,60 +78,124 @@ impl Decoder {
         Self::default()
     }
 
-    /// The TCP segment in `packet`, the innermost where tunnels carry packets in packets; `None` where there is none: ARP,
-    /// UDP, ICMP (also where it quotes a TCP header).
+    /// One with limits of its own.
+    pub fn with_limits(limits: FragmentLimits) -> Self {
+        Self { fragments: Reassembler::new(limits), ..Self::default() }
+    }
+
+    /// What was met so far. Datagrams that are not whole yet count as [`FragmentCounts::waiting`].
+    pub fn counts(&self) -> DecoderCounts {
+        DecoderCounts { fragments: self.fragments.counts(), ..self.counts }
+    }
+
+    /// The TCP segment in `packet`; `None` where there is none: ARP, UDP, ICMP (also where it quotes a TCP header), or a
+    /// fragment that does not make its datagram whole.
     ///
     /// # Errors
     /// Where it cannot be told what the packet is, or it holds TCP that cannot be read.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Option<Segment<'a>>, DecodeError> {
-        let mut encapsulation = Encapsulation::default();
-        let mut packet = *packet;
-        loop {
-            let Some(datagram) = link::datagram(&packet)? else { return Ok(None) };
-            let Some(transport) = ip::transport(datagram, &packet)? else { return Ok(None) };
-            if transport.protocol == TCP {
-                return tcp::segment(&transport, encapsulation, &packet).map(Some);
-            }
-            let Some((carrier, inside)) = inside(&transport, &packet)? else { return Ok(None) };
-            if !encapsulation.push(carrier) {
-                return Err(DecodeError::NestedTooDeep);
-            }
-            packet = inside;
+        let Self { fragments, whole, counts } = self;
+        let mut through = Encapsulation::default();
+        let mut network = 0;
+        // Each datagram put together gets a buffer of its own, so that one may lie within another.
+        let mut buffers = whole.iter_mut();
+        let mut next = link::first(packet.link_type, Octets::of(packet))?;
+        // Every way around this loop takes a header off or goes through `enter`, so it ends.
+        while let Some(layer) = next {
+            let enter = |through: &mut Encapsulation, counts: &mut DecoderCounts, carrier| {
+                if through.push(carrier) {
+                    return Ok(());
+                }
+                counts.nested_too_deep += 1;
+                Err(DecodeError::NestedTooDeep)
+            };
+            next = match layer {
+                Layer::Ethernet(octets) => ethernet::frame(octets)?,
+                Layer::EtherType(ether_type, octets) => ethernet::by_type(ether_type, octets),
+                Layer::Ip(version, octets) => Some(ip::datagram(version, octets)?),
+                Layer::Payload(payload) if payload.protocol == TCP => {
+                    return tcp::segment(&payload, through, packet).map(Some);
+                }
+                Layer::Payload(payload) if extension::is_one(&payload) => extension::next(payload)?,
+                Layer::Payload(payload) => {
+                    let Some(header) = tunnel(&payload)? else { return Ok(None) };
+                    // A label stack announces itself below.
+                    if header.carrier != Carrier::Mpls {
+                        enter(&mut through, counts, header.carrier)?;
+                    }
+                    network = header.network;
+                    header.next.layer(payload.octets.behind(header.octets))
+                }
+                Layer::Ppp(octets) => ppp::frame(octets)?,
+                Layer::Fragment(fragment) => match fragments.take(&fragment, network, packet.timestamp)? {
+                    None => None,
+                    Some(mut datagram) => {
+                        let Some(buffer) = buffers.next() else {
+                            counts.nested_too_deep += 1;
+                            return Err(DecodeError::NestedTooDeep);
+                        };
+                        std::mem::swap(buffer, &mut datagram.octets);
+                        fragments.recycle(datagram.octets);
+                        Some(Layer::Payload(Payload {
+                            source: fragment.key.source,
+                            destination: fragment.key.destination,
+                            protocol: datagram.protocol,
+                            octets: Octets::assembled(buffer, datagram.missing),
+                        }))
+                    }
+                },
+                Layer::Llc(octets) => ethernet::llc(octets)?,
+                Layer::Vlan(octets) => {
+                    enter(&mut through, counts, Carrier::Vlan)?;
+                    ethernet::vlan(octets)?
+                }
+                Layer::VnTag(octets) => {
+                    enter(&mut through, counts, Carrier::VnTag)?;
+                    ethernet::vn_tag(octets)?
+                }
+                Layer::ProviderBackbone(octets) => {
+                    enter(&mut through, counts, Carrier::ProviderBackbone)?;
+                    ethernet::provider_backbone(octets)?
+                }
+                Layer::Macsec(octets) => {
+                    enter(&mut through, counts, Carrier::Macsec)?;
+                    macsec::frame(octets)?
+                }
+                Layer::Mpls(octets) => {
+                    enter(&mut through, counts, Carrier::Mpls)?;
+                    mpls::stack(octets)?
+                }
+                Layer::Pseudowire(octets) => {
+                    enter(&mut through, counts, Carrier::Pseudowire)?;
+                    ethernet::frame(octets)?
+                }
+                Layer::Pppoe(octets) => {
+                    enter(&mut through, counts, Carrier::Pppoe)?;
+                    ppp::over_ethernet(octets)?
+                }
+            };
         }
+        Ok(None)
     }
 }
 
-/// The packet in a tunnel, as if it had been captured by itself; `None` where there is no tunnel, or no packet in it.
-fn inside<'a>(
-    transport: &ip::Transport<'a>,
-    packet: &Packet<'a>,
-) -> Result<Option<(Carrier, Packet<'a>)>, DecodeError> {
-    let octets = transport.octets;
-    let whole = transport.missing == 0;
-    let found = match transport.protocol {
-        tunnel::UDP => tunnel::in_udp(octets, whole),
-        protocol => tunnel::in_ip(protocol, octets),
+/// The tunnel's header that a datagram carries; `None` where there is no tunnel, or no packet in it.
+fn tunnel(payload: &Payload<'_>) -> Result<Option<tunnel::Header>, DecodeError> {
+    let octets = payload.octets;
+    let found = match payload.protocol {
+        tunnel::UDP => tunnel::in_udp(octets.captured, octets.missing == 0),
+        protocol => tunnel::in_ip(protocol, octets.captured),
     };
-    let header = match found {
-        Ok(Some(header)) => header,
-        Ok(None) => return Ok(None),
-        Err(tunnel::Flaw::Short) if !whole => return Err(DecodeError::TruncatedHeader),
-        Err(tunnel::Flaw::Short | tunnel::Flaw::Malformed) => return Err(DecodeError::MalformedTunnel),
-    };
-    let Some(link_type) = header.next.link_type() else { return Ok(None) };
-    let data = octets.get(header.octets..).unwrap_or_default();
-    let at = transport.at.saturating_add(header.octets) as u64;
-    let captured = u32::try_from(data.len()).unwrap_or(u32::MAX);
-    let inside = Packet {
-        data,
-        data_at: packet.data_at.saturating_add(at),
-        link_type,
-        original_len: captured.saturating_add(transport.missing),
-        ..*packet
-    };
-    Ok(Some((header.carrier, inside)))
+    found.map_err(|flaw| match flaw {
+        tunnel::Flaw::Short => octets.too_short(DecodeError::MalformedTunnel),
+        tunnel::Flaw::Malformed => DecodeError::MalformedTunnel,
+    })
 }
+
+/// Fragmented datagrams within one another that are put together for one packet.
+const NESTED_REASSEMBLIES: usize = 2;
+const TCP: u8 = 6;
 
 /// Why a packet's TCP segment, if it has one, could not be read. The analysis counts these by [`name`](Self::name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -101,12 +217,15 @@ pub enum DecodeError {
     /// A tunnel's header contradicts itself, or does not fit the datagram.
     #[error("the tunnel's header is malformed")]
     MalformedTunnel,
-    /// More tunnels in tunnels than [`Encapsulation::CARRIERS`].
-    #[error("more than {} tunnels are nested", Encapsulation::CARRIERS)]
+    /// It is encrypted below TCP: MACsec, ESP (RFC 4303), encrypted PPP.
+    #[error("the packet is encrypted")]
+    Encrypted,
+    /// A PPP peer left out what the other knows already: the headers, or all of the datagram.
+    #[error("the packet is compressed")]
+    Compressed,
+    /// More carriers around it than [`Encapsulation::CARRIERS`], or fragments within fragments within fragments.
+    #[error("more than {} carriers are nested", Encapsulation::CARRIERS)]
     NestedTooDeep,
-    /// A fragment of an IP datagram that carries TCP.
-    #[error("the packet is a fragment of an IP datagram")]
-    Fragment,
 }
 
 impl DecodeError {
@@ -118,13 +237,12 @@ impl DecodeError {
             Self::MalformedIp => "malformed_ip",
             Self::MalformedTcp => "malformed_tcp",
             Self::MalformedTunnel => "malformed_tunnel",
+            Self::Encrypted => "encrypted",
+            Self::Compressed => "compressed",
             Self::NestedTooDeep => "nested_too_deep",
-            Self::Fragment => "fragment",
         }
     }
 }
-
-const TCP: u8 = 6;
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +282,8 @@ mod tests {
     }
 
     pub(super) fn decode(packet: &Packet<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
-        let segment = Decoder::new().decode(packet)?.map(|segment| {
+        let mut decoder = Decoder::new();
+        let segment = decoder.decode(packet)?.map(|segment| {
             let at = usize::try_from(segment.payload_at.unwrap() - packet.data_at).unwrap();
             assert_eq!(packet.data[at..at + segment.payload.len()], *segment.payload, "payload_at is where payload is");
             segment.payload.to_vec()
@@ -231,7 +350,7 @@ mod tests {
         let udp = [&ports[..], &[0, 12, 0, 0], b"data"].concat();
         // Destination unreachable, quoting the datagram that was not delivered.
         let icmp = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &datagram(4)].concat();
-        for (protocol, carried) in [(17, &udp), (1, &icmp), (50, &vec![]), (59, &vec![])] {
+        for (protocol, carried) in [(17, &udp), (1, &icmp), (59, &vec![])] {
             let mut data = etherparse::Ipv4Header::new(
                 carried.len().try_into().unwrap(),
                 64,
@@ -257,8 +376,9 @@ mod tests {
             (DecodeError::MalformedIp, "malformed_ip"),
             (DecodeError::MalformedTcp, "malformed_tcp"),
             (DecodeError::MalformedTunnel, "malformed_tunnel"),
+            (DecodeError::Encrypted, "encrypted"),
+            (DecodeError::Compressed, "compressed"),
             (DecodeError::NestedTooDeep, "nested_too_deep"),
-            (DecodeError::Fragment, "fragment"),
         ] {
             assert_eq!(error.name(), name);
         }
@@ -286,7 +406,8 @@ mod tests {
     }
 
     fn any_link_type() -> impl Strategy<Value = LinkType> {
-        prop::sample::select(vec![0, 1, 12, 14, 101, 108, 113, 228, 229, 276]).prop_map(LinkType)
+        prop::sample::select(vec![0, 1, 9, 12, 14, 50, 51, 100, 101, 104, 108, 113, 166, 204, 205, 219, 228, 229, 276])
+            .prop_map(LinkType)
     }
 
     proptest! {

@@ -5,32 +5,33 @@ use std::net::SocketAddr;
 use etherparse::{TcpSlice, err};
 
 use super::DecodeError;
-use super::ip::Transport;
+use super::ip::Payload;
 use crate::{Encapsulation, Flags, Packet, Segment, SeqNumber};
 
 /// > Data Offset (DOffset): 4 bits. The number of 32-bit words in the TCP header. This indicates where the data begins.
 #[inline]
 pub(super) fn segment<'a>(
-    transport: &Transport<'a>,
+    ip: &Payload<'a>,
     encapsulation: Encapsulation,
-    packet: &Packet<'a>,
+    packet: &Packet<'_>,
 ) -> Result<Segment<'a>, DecodeError> {
-    let tcp = TcpSlice::from_slice(transport.octets).map_err(|e| match e {
-        err::tcp::HeaderSliceError::Len(_) if transport.missing > 0 => DecodeError::TruncatedHeader,
-        _ => DecodeError::MalformedTcp,
+    let tcp = TcpSlice::from_slice(ip.octets.captured).map_err(|e| match e {
+        err::tcp::HeaderSliceError::Len(_) => ip.octets.too_short(DecodeError::MalformedTcp),
+        err::tcp::HeaderSliceError::Content(_) => DecodeError::MalformedTcp,
     })?;
-    let payload_at = transport.at.saturating_add(tcp.header_len());
+    let header_len = tcp.header_len();
+    let payload_at = ip.octets.at.map(|at| packet.data_at.saturating_add(at.saturating_add(header_len) as u64));
     Ok(Segment {
-        source: SocketAddr::new(transport.source, tcp.source_port()),
-        destination: SocketAddr::new(transport.destination, tcp.destination_port()),
+        source: SocketAddr::new(ip.source, tcp.source_port()),
+        destination: SocketAddr::new(ip.destination, tcp.destination_port()),
         seq: SeqNumber::new(tcp.sequence_number()),
         // > Acknowledgment Number: 32 bits. If the ACK control bit is set, this field contains the value of the next
         // > sequence number the sender of the segment is expecting to receive.
         ack: tcp.ack().then(|| SeqNumber::new(tcp.acknowledgment_number())),
         flags: Flags { syn: tcp.syn(), fin: tcp.fin(), rst: tcp.rst() },
         payload: tcp.payload(),
-        payload_at: Some(packet.data_at.saturating_add(payload_at as u64)),
-        missing: transport.missing,
+        payload_at,
+        missing: u32::try_from(ip.octets.missing).unwrap_or(u32::MAX),
         timestamp: packet.timestamp,
         encapsulation,
     })

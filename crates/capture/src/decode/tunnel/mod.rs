@@ -20,7 +20,8 @@ mod vxlan;
 
 pub(super) use udp::UDP;
 
-use crate::{Carrier, LinkType};
+use super::{Layer, Octets, Version};
+use crate::Carrier;
 
 /// What stands in front of the packet inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,6 @@ pub(super) struct Header {
     /// What is behind them.
     pub(super) next: Next,
     /// The network the packet belongs to, where the tunnel can carry several: VNI, key, TEID, session.
-    #[allow(dead_code, reason = "for the key of fragments inside; compared in the tests")]
     pub(super) network: u32,
 }
 
@@ -50,18 +50,14 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// The link type by which the inner packet is read as if it had been captured by itself; `None` where it is neither
-    /// IP nor can lead to it.
-    pub(super) fn link_type(self) -> Option<LinkType> {
-        match self {
-            Self::Ethernet => Some(LinkType::ETHERNET),
-            Self::EtherType(ETHER_TYPE_IPV4) => Some(LinkType::IPV4),
-            Self::EtherType(ETHER_TYPE_IPV6) => Some(LinkType::IPV6),
-            Self::EtherType(ETHER_TYPE_MPLS | ETHER_TYPE_MPLS_UPSTREAM) => Some(LINK_TYPE_MPLS),
-            Self::EtherType(_) => None,
-            Self::Ip => Some(LinkType::RAW),
-            Self::Ppp => Some(LINK_TYPE_PPP),
-        }
+    /// What `octets`, which follow the header, are.
+    pub(super) fn layer(self, octets: Octets<'_>) -> Option<Layer<'_>> {
+        Some(match self {
+            Self::Ethernet => Layer::Ethernet(octets),
+            Self::EtherType(ether_type) => Layer::EtherType(ether_type, octets),
+            Self::Ip => Layer::Ip(Version::Any, octets),
+            Self::Ppp => Layer::Ppp(octets),
+        })
     }
 }
 
@@ -145,9 +141,6 @@ const MPLS_IN_UDP_PORT: u16 = 6635;
 const ETHER_TYPE_IPV4: u16 = 0x0800;
 const ETHER_TYPE_IPV6: u16 = 0x86dd;
 const ETHER_TYPE_MPLS: u16 = 0x8847;
-const ETHER_TYPE_MPLS_UPSTREAM: u16 = 0x8848;
-const LINK_TYPE_PPP: LinkType = LinkType(9);
-const LINK_TYPE_MPLS: LinkType = LinkType(219);
 /// RFC 1701: Transparent Ethernet Bridging.
 const ETHER_TYPE_BRIDGING: u16 = 0x6558;
 
