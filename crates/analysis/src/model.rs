@@ -28,6 +28,8 @@ pub struct Session {
     pub server_port: u16,
     /// Community ID v1 with seed 0, which other tools print for the same connection.
     pub community_id: String,
+    /// Through which tags, labels and tunnels its first packet came, outermost first.
+    pub encapsulation: Vec<&'static str>,
     /// First packet of the connection.
     pub first_seen: Time,
     /// Last packet of the connection.

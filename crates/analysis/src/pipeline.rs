@@ -41,9 +41,11 @@ impl Counts {
     }
 }
 
-/// Reads one input to its end or to where it is damaged.
+/// Reads one input to its end or to where it is damaged. The decoder is that of the whole recording: a datagram may come
+/// in fragments that stand in two files.
 pub(crate) fn read<F: FnMut(Session)>(
     input: &Input,
+    decoder: &mut Decoder,
     table: &mut FlowTable<Connection>,
     observer: &mut Observer<F>,
     counts: &mut Counts,
@@ -60,7 +62,6 @@ pub(crate) fn read<F: FnMut(Session)>(
     };
     file.format = Some(reader.format().name());
     file.compression = reader.compression().map(Compression::name);
-    let mut decoder = Decoder::new();
     loop {
         let packet = match reader.next_packet() {
             Ok(Some(packet)) => packet,
@@ -108,7 +109,7 @@ mod tests {
         let mut observer = Observer::new(Options::default(), |_| sessions += 1);
         let mut table = FlowTable::new(FlowLimits::default());
         let mut counts = Counts::default();
-        let file = read(input, &mut table, &mut observer, &mut counts);
+        let file = read(input, &mut Decoder::new(), &mut table, &mut observer, &mut counts);
         table.finish(&mut observer);
         (file, counts, sessions)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use capture::FragmentCounts;
 use serde::Serialize;
 
 use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
@@ -180,10 +181,37 @@ pub struct Capture {
     pub tcp_connections: u64,
     /// TCP segments that came through tags, labels or tunnels, by kind; one that came through two kinds counts for both.
     pub encapsulations: BTreeMap<&'static str, u64>,
+    /// What became of IP fragments.
+    pub fragments: Fragments,
     /// Packets that could not be read as what they claim to be, by kind.
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// How often each limit was reached.
     pub limits_reached: BTreeMap<&'static str, u64>,
+}
+
+/// What became of fragments of IP datagrams that may carry TCP, tunnels included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Fragments {
+    /// Fragments in the capture.
+    pub fragments: u64,
+    /// Datagrams that were put together.
+    pub reassembled: u64,
+    /// Fragments that contradict what was there before them: in IPv4 the octet captured first counts, in IPv6 the datagram
+    /// is dropped.
+    pub overlapping: u64,
+    /// Fragments of datagrams that did not become whole.
+    pub unused: u64,
+}
+
+impl From<FragmentCounts> for Fragments {
+    fn from(counts: FragmentCounts) -> Self {
+        Self {
+            fragments: counts.fragments,
+            reassembled: counts.reassembled,
+            overlapping: counts.overlapping,
+            unused: counts.abandoned + counts.waiting,
+        }
+    }
 }
 
 /// One input.

@@ -1,11 +1,12 @@
 //! A whole run: every input in order, one recording, one report.
 
+use capture::Decoder;
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
 use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
-use crate::report::{Capture, CaptureFile, Report};
+use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
 
 /// Reads all inputs of a plan. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
@@ -13,16 +14,24 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
     let mut sessions = Vec::new();
     let mut observer = Observer::new(options, |session| sessions.push(session));
     let mut table = FlowTable::new(FlowLimits::default());
+    let mut decoder = Decoder::new();
     let mut counts = Counts::default();
     let mut files: Vec<CaptureFile> = Vec::new();
     for input in &plan.inputs {
-        files.push(pipeline::read(input, &mut table, &mut observer, &mut counts));
+        files.push(pipeline::read(input, &mut decoder, &mut table, &mut observer, &mut counts));
     }
     table.finish(&mut observer);
     files.extend(plan.unreadable.iter().map(CaptureFile::unreadable));
     let limits = table.limit_counts();
+    let decoded = decoder.counts();
+    let fragments = Fragments::from(decoded.fragments);
+    if fragments.unused > 0 {
+        counts.decode_errors.insert("fragment", fragments.unused);
+    }
     let reached = [
         ("record_octets", counts.oversized_records),
+        ("carriers", decoded.nested_too_deep),
+        ("datagrams_in_reassembly", decoded.fragments.limit_reached),
         ("flows", limits.flows_evicted),
         ("held_octets_per_direction", limits.held_per_direction),
         ("held_octets_per_table", limits.held_per_table),
@@ -33,6 +42,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         tcp_segments: counts.tcp_segments,
         tcp_connections: table.connections(),
         encapsulations: counts.encapsulations,
+        fragments,
         decode_errors: counts.decode_errors,
         limits_reached: reached.into_iter().chain(counts.inputs_ended).filter(|&(_, count)| count > 0).collect(),
     };

@@ -51,6 +51,7 @@ pub(crate) fn session() -> Session {
         server_ip: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 25)),
         server_port: 25,
         community_id: String::new(),
+        encapsulation: vec![],
         first_seen: at(0),
         last_seen: at(9),
         directions: Directions::Both,
@@ -155,6 +156,7 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
             encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: at(second).0,
+            encapsulation: capture::Encapsulation::default(),
         };
         table.push(&segment, &mut observer);
         *own += u32::try_from(text.len()).expect("a short turn") + u32::from(flags.syn || flags.fin);

@@ -57,6 +57,13 @@ impl Screen<'_> {
         for (kind, count) in &capture.encapsulations {
             lines.push(format!("  inside    {count} segments: {}", kind.replace('_', " ")));
         }
+        let fragments = capture.fragments;
+        if fragments.fragments > 0 {
+            lines.push(format!(
+                "  fragments {}: {} datagrams put together, {} overlapping, {} of no use",
+                fragments.fragments, fragments.reassembled, fragments.overlapping, fragments.unused
+            ));
+        }
         let troubles = |file: &CaptureFile| file.error.as_ref().map(|error| format!("  damaged   {}", safe(error)));
         lines.extend(capture.files.iter().filter_map(troubles));
         for (kind, count) in &capture.decode_errors {

@@ -133,6 +133,7 @@ fn deeper_than_the_limit_is_counted() {
     let found = analyse(&wrapped(&mail, nested));
     assert_eq!(found["summary"]["total_transactions"], 0);
     assert_eq!(found["capture"]["decode_errors"], json!({"nested_too_deep": mail.len()}));
+    assert_eq!(found["capture"]["limits_reached"], json!({"carriers": mail.len()}));
 }
 
 /// A mirror may show a packet on both sides of the host that wraps it, in either order.
@@ -167,7 +168,8 @@ fn a_snap_length_that_leaves_the_same_inside_gives_the_same() {
     let plain: Vec<KitPacket> = mail().into_iter().map(|packet| packet.cut(200)).collect();
     let outer = wrapped(&mail(), |frame| tunnel::vxlan(frame, 5));
     let outer: Vec<KitPacket> = outer.into_iter().map(|packet| packet.cut(250)).collect();
-    let (plain, outer) = (analyse(&plain), analyse(&outer));
+    let (mut plain, mut outer) = (analyse(&plain), analyse(&outer));
+    assert_eq!((came_through(&mut plain), came_through(&mut outer)), (vec![], vec!["vxlan".to_owned()]));
     let session = |document: &Value| document["sessions"].as_object().unwrap().values().next().unwrap().clone();
     assert!(session(&plain)["octets"]["client"]["missing"].as_u64().unwrap() > 0, "nothing was cut");
     assert_eq!(outer["sessions"], plain["sessions"]);
@@ -179,7 +181,9 @@ fn a_snap_length_that_leaves_the_same_inside_gives_the_same() {
 fn what_the_mirror_cut_off_is_missing() {
     let plain: Vec<KitPacket> = mail().into_iter().map(|packet| packet.cut(200)).collect();
     let cut_and_wrapped = wrapped(&plain, tunnel::erspan_ii);
-    assert_eq!(analyse(&cut_and_wrapped)["sessions"], analyse(&plain)["sessions"]);
+    let (mut found, mut expected) = (analyse(&cut_and_wrapped), analyse(&plain));
+    assert_eq!((came_through(&mut found), came_through(&mut expected)), (vec!["erspan".to_owned()], vec![]));
+    assert_eq!(found["sessions"], expected["sessions"]);
 }
 
 #[test]
@@ -211,7 +215,10 @@ fn a_tunnel_that_does_not_decode_is_counted() {
 
 /// Both sessions and transactions are what they are without the tunnel, and the report says through what they came.
 fn same(plain: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>, carriers: &[&str]) {
-    let (found, expected) = (analyse(&wrapped(plain, tunnel)), analyse(plain));
+    let (mut found, mut expected) = (analyse(&wrapped(plain, tunnel)), analyse(plain));
+    assert_eq!(came_through(&mut expected), [""; 0]);
+    let through = came_through(&mut found);
+    assert!(carriers.iter().all(|carrier| through.iter().any(|found| found == carrier)), "{carriers:?}: {through:?}");
     assert!(expected["summary"]["completed_transactions"].as_u64() > Some(0), "nothing to compare");
     for part in ["summary", "sessions", "transactions"] {
         assert_eq!(found[part], expected[part], "{carriers:?}");
@@ -220,6 +227,16 @@ fn same(plain: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>, carriers: &[&str
     for carrier in carriers {
         assert_eq!(found["capture"]["encapsulations"][carrier], plain.len(), "{carriers:?}");
     }
+}
+
+/// Takes out what tells the sessions apart: through what they came, outermost first, the same for each.
+fn came_through(document: &mut Value) -> Vec<String> {
+    let sessions = document["sessions"].as_object_mut().unwrap().values_mut();
+    let mut carriers: Vec<Value> =
+        sessions.map(|session| session.as_object_mut().unwrap().remove("encapsulation").unwrap()).collect();
+    carriers.dedup();
+    assert_eq!(carriers.len(), 1);
+    serde_json::from_value(carriers.remove(0)).unwrap()
 }
 
 fn wrapped(packets: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>) -> Vec<KitPacket> {

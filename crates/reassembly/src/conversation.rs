@@ -394,6 +394,7 @@ mod tests {
                 encapsulation: capture::Encapsulation::default(),
                 missing: 0,
                 timestamp: Timestamp::from_nanos(millis * 1_000_000),
+                encapsulation: capture::Encapsulation::default(),
             };
             let Self { conversation, heard } = self;
             conversation.segment(direction, &segment, Duration::from_secs(1), &mut |event| note(heard, event));

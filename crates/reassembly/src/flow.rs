@@ -13,7 +13,7 @@
 
 use std::net::SocketAddr;
 
-use capture::{Segment, SeqNumber, Timestamp};
+use capture::{Encapsulation, Segment, SeqNumber, Timestamp};
 
 use crate::conversation::Conversation;
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, Interest, PerDirection};
@@ -45,6 +45,8 @@ pub struct FlowInfo {
     pub responder: SocketAddr,
     /// How it begins in the capture.
     pub start: FlowStart,
+    /// Around the segment that was seen first.
+    pub encapsulation: Encapsulation,
     /// Its earliest packet.
     pub first_seen: Timestamp,
     /// Its latest packet.
@@ -108,8 +110,15 @@ impl<S> Flow<S> {
             if from_responder { (segment.destination, segment.source) } else { (segment.source, segment.destination) };
         let originator_side = if from_responder { side.other() } else { side };
         let start = if segment.flags.syn { FlowStart::Handshake } else { FlowStart::Midstream };
-        let info =
-            FlowInfo { key, originator, responder, start, first_seen: segment.timestamp, last_seen: segment.timestamp };
+        let info = FlowInfo {
+            key,
+            originator,
+            responder,
+            start,
+            encapsulation: segment.encapsulation,
+            first_seen: segment.timestamp,
+            last_seen: segment.timestamp,
+        };
         Self {
             state: observer.open(&info),
             info,
@@ -312,6 +321,7 @@ mod tests {
             encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: Timestamp::default(),
+            encapsulation: capture::Encapsulation::default(),
         }
     }
 

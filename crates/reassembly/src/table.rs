@@ -305,6 +305,7 @@ mod tests {
             encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: Timestamp::from_nanos(second * 1_000_000_000),
+            encapsulation: capture::Encapsulation::default(),
         }
     }
 

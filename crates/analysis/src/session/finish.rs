@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use capture::Carrier;
 use reassembly::{Direction, Flow, FlowEnd, FlowStart};
 use smtp_parser::SmtpEvent;
 
@@ -59,6 +60,7 @@ impl Tracker {
             server_ip: server.ip(),
             server_port: server.port(),
             community_id: community_id(client, server),
+            encapsulation: info.encapsulation.iter().map(Carrier::name).collect(),
             first_seen: Time(info.first_seen),
             last_seen: Time(info.last_seen),
             directions: match (self.heard.client, self.heard.server) {
