@@ -20,6 +20,16 @@ pub(super) fn frame(octets: Octets<'_>) -> Next<'_> {
     }))
 }
 
+/// The version of IP that a frame without any tag carries.
+#[inline]
+pub(super) fn ip_version(frame: &[u8]) -> Option<Version> {
+    match frame.get(HEADER_OCTETS - 2..)?.first_chunk().copied().map(u16::from_be_bytes)? {
+        IPV4 => Some(Version::V4),
+        IPV6 => Some(Version::V6),
+        _ => None,
+    }
+}
+
 /// What an EtherType stands for.
 #[inline]
 pub(super) fn by_type<'a>(ether_type: u16, data: Octets<'a>) -> Option<Layer<'a>> {
@@ -92,6 +102,6 @@ pub(super) fn is_plausible(octets: Octets<'_>) -> bool {
     matches!((ether_type, nibble), (Ok(IPV4), Some(4)) | (Ok(IPV6), Some(6)) | (Ok(0x8864), Some(1)))
 }
 
-const HEADER_OCTETS: usize = 14;
+pub(super) const HEADER_OCTETS: usize = 14;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;

@@ -95,12 +95,35 @@ impl Decoder {
     /// Where it cannot be told what the packet is, or it holds TCP that cannot be read.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Option<Segment<'a>>, DecodeError> {
+        // Nearly every packet is TCP in IP in Ethernet, and needs no loop: this is what keeps the decoder at the floor.
+        let first = match (packet.link_type, ethernet::ip_version(packet.data)) {
+            (LinkType::ETHERNET, Some(version)) => {
+                let octets = Octets::of(packet).behind(ethernet::HEADER_OCTETS);
+                match ip::datagram(version, octets)? {
+                    Layer::Payload(payload) if payload.protocol == TCP => {
+                        return tcp::segment(&payload, Encapsulation::default(), packet).map(Some);
+                    }
+                    layer => Some(layer),
+                }
+            }
+            _ => link::first(packet.link_type, Octets::of(packet))?,
+        };
+        self.peel(first, packet)
+    }
+
+    /// Takes one layer off after the other, down to the innermost TCP.
+    #[inline(never)]
+    fn peel<'a>(
+        &'a mut self,
+        first: Option<Layer<'a>>,
+        packet: &Packet<'a>,
+    ) -> Result<Option<Segment<'a>>, DecodeError> {
         let Self { fragments, whole, counts } = self;
         let mut through = Encapsulation::default();
         let mut network = 0;
         // Each datagram put together gets a buffer of its own, so that one may lie within another.
         let mut buffers = whole.iter_mut();
-        let mut next = link::first(packet.link_type, Octets::of(packet))?;
+        let mut next = first;
         // Every way around this loop takes a header off or goes through `enter`, so it ends.
         while let Some(layer) = next {
             let enter = |through: &mut Encapsulation, counts: &mut DecoderCounts, carrier| {
