@@ -213,6 +213,44 @@ fn a_tunnel_that_does_not_decode_is_counted() {
     assert_eq!(analyse(&garbage)["capture"]["decode_errors"], json!({"malformed_tunnel": 2, "malformed_ip": 1}));
 }
 
+/// `testdata/tunnels/`: Open vSwitch mirrors, and the kernel carries, one mail of known text.
+#[test]
+fn tunnels_of_open_vswitch_and_linux() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/tunnels");
+    let message = (0..100).map(|number| format!("line {number:03} of a mail that goes through a tunnel\r\n").len());
+    let header = "From: <alice@example.org>\r\nTo: <bob@example.net>\r\nSubject: through a tunnel\r\n\
+                  Message-ID: <tunnel@example.org>\r\nDate: Tue, 24 Nov 2026 08:00:00 +0000\r\n\r\n";
+    let octets = header.len() + message.sum::<usize>();
+    let recordings = [
+        ("linux-vxlan", "vxlan"),
+        ("ovs-erspan-ii", "erspan"),
+        ("ovs-erspan-iii", "erspan"),
+        ("ovs-geneve", "geneve"),
+        ("ovs-gre", "gre"),
+        ("ovs-gre-bridged", "gre"),
+        ("ovs-gtp-u", "gtp_u"),
+        ("ovs-vxlan", "vxlan"),
+        ("ovs-vxlan-gpe", "vxlan_gpe"),
+        ("ovs-vxlan-in-ipv6", "vxlan"),
+    ];
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), recordings.len());
+    for (name, carrier) in recordings {
+        let found = analyse_file(&directory.join(format!("{name}.pcap")));
+        let session = found["sessions"].as_object().unwrap().values().next().unwrap();
+        assert_eq!((&session["start"], &session["end"]), (&json!("handshake"), &json!("closed")), "{name}");
+        assert_eq!(found["summary"]["total_transactions"], 1, "{name}");
+        let transaction = &found["transactions"][0];
+        assert_eq!(transaction["outcome"], "accepted", "{name}");
+        assert_eq!(transaction["rcpt_to"], json!(["bob@example.net"]), "{name}");
+        assert_eq!(transaction["message"]["bytes"], octets, "{name}");
+        assert_eq!(transaction["message"]["complete"], true, "{name}");
+        assert_eq!(transaction["message"]["message_id"], "tunnel@example.org", "{name}");
+        let capture = &found["capture"];
+        assert_eq!(capture["decode_errors"], json!({}), "{name}");
+        assert_eq!(capture["encapsulations"], json!({carrier: capture["tcp_segments"]}), "{name}");
+    }
+}
+
 /// Both sessions and transactions are what they are without the tunnel, and the report says through what they came.
 fn same(plain: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>, carriers: &[&str]) {
     let (mut found, mut expected) = (analyse(&wrapped(plain, tunnel)), analyse(plain));
@@ -274,7 +312,11 @@ fn analyse(packets: &[KitPacket]) -> Value {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mail.pcap");
     fs::write(&path, PcapWriter::new().file(packets)).unwrap();
+    analyse_file(&path)
+}
+
+fn analyse_file(path: &Path) -> Value {
     let mut document = Vec::new();
-    features::write(&run::analyse(&Plan::new(&[path]), Options::default()), &mut document).unwrap();
+    features::write(&run::analyse(&Plan::new(&[path.to_owned()]), Options::default()), &mut document).unwrap();
     serde_json::from_slice(&document).unwrap()
 }
