@@ -49,6 +49,9 @@ fn main() -> std::io::Result<()> {
         ("gtp_u", tunnel::gtp_u(&frame, &[0, 0, 0, 0x85, 1, 0x10, 5, 0])),
         ("teredo", tunnel::teredo(&over_six, &[0, 0, 0x3c, 0xaf, 0x3f, 0xff, 0xfd, 0xfe])),
         ("tzsp", tunnel::tzsp(&frame, &[10, 1, 0xd8, 1])),
+        ("pptp", tunnel::pptp(&frame, true)),
+        ("l2tp", tunnel::l2tp(&frame)),
+        ("mpls_in_udp", tunnel::mpls_in_udp(&frame)),
         ("nested", tunnel::vxlan(&tunnel::gre_bridged(&tunnel::vxlan(&frame, 1), None), 2)),
     ] {
         write("decode", name, &[&[0, 0], data.as_slice()].concat())?;

@@ -114,6 +114,73 @@ fn tzsp() {
 }
 
 #[test]
+fn pptp_and_l2tp_carry_ppp() {
+    for mail in [mail(), mail_over_ipv6()] {
+        same(&mail, |frame| tunnel::pptp(frame, false), &["pptp"]);
+        same(&mail, |frame| tunnel::pptp(frame, true), &["pptp"]);
+        same(&mail, tunnel::l2tp, &["l2tp"]);
+    }
+}
+
+#[test]
+fn mpls_in_udp_ip_and_gre() {
+    for mail in [mail(), mail_over_ipv6()] {
+        same(&mail, tunnel::mpls_in_udp, &["mpls"]);
+        same(&mail, |frame| tunnel::mpls_in_ip(frame, false), &["mpls"]);
+        same(&mail, |frame| tunnel::mpls_in_ip(frame, true), &["gre", "mpls"]);
+    }
+}
+
+/// What a mirror adds does not fit the network's packets, so it sends them in fragments.
+#[test]
+fn a_tunnel_in_fragments() {
+    let plain = mail();
+    let both_orders = [false, true].map(|last_first| {
+        let outer = plain.iter().enumerate().flat_map(move |(number, packet)| {
+            let mut pieces = fragments(&tunnel::vxlan(&packet.data, 5), number.try_into().unwrap());
+            if last_first {
+                pieces.reverse();
+            }
+            pieces.into_iter().map(|piece| KitPacket::new(packet.nanos, piece)).collect::<Vec<_>>()
+        });
+        outer.collect::<Vec<_>>()
+    });
+    for outer in both_orders {
+        assert!(outer.len() > plain.len(), "nothing is in fragments");
+        let (found, expected) = (analyse(&outer), analyse(&plain));
+        assert_eq!(found["sessions"], expected["sessions"]);
+        assert_eq!(found["transactions"], expected["transactions"]);
+        assert_eq!(found["capture"]["encapsulations"], json!({"vxlan": plain.len()}));
+    }
+}
+
+/// Two tenants with the same addresses and identifications, at the same time: only the network tells their fragments
+/// apart.
+#[test]
+fn fragments_of_two_networks_do_not_mix() {
+    let tenant = mail();
+    let other: Vec<KitPacket> = tenant.iter().map(other_client).collect();
+    let direct = |frame: &[u8], vni| tunnel::vxlan(frame, vni);
+    let deeper = |frame: &[u8], vni| tunnel::vxlan(&tunnel::ip_in_ip(frame), vni);
+    for wrap in [&direct as &dyn Fn(&[u8], u32) -> Vec<u8>, &deeper] {
+        let mut both = Vec::new();
+        for (number, (one, two)) in (0..).zip(tenant.iter().zip(&other)) {
+            let pieces = fragments(&one.data, number).into_iter().zip(fragments(&two.data, number));
+            for (a, b) in pieces {
+                both.push(KitPacket::new(one.nanos, wrap(&a, 1)));
+                both.push(KitPacket::new(one.nanos, wrap(&b, 2)));
+            }
+        }
+        assert!(both.len() > 2 * tenant.len(), "nothing is in fragments");
+        let found = analyse(&both);
+        let mut expected = analyse(&[&tenant[..], &other].concat());
+        assert_eq!(expected["summary"]["completed_transactions"], 2);
+        assert_eq!(found["sessions"], expected["sessions"].take());
+        assert_eq!(found["transactions"], expected["transactions"].take());
+    }
+}
+
+#[test]
 fn tunnels_in_tunnels() {
     let vxlan_in_gre_in_vlan = |frame: &[u8]| tunnel::vlan(&tunnel::gre(&tunnel::vxlan(frame, 5), Gre::default()), 7);
     same(&mail(), vxlan_in_gre_in_vlan, &["gre", "vxlan"]);
@@ -188,7 +255,7 @@ fn what_the_mirror_cut_off_is_missing() {
 
 #[test]
 fn udp_to_a_tunnels_port_that_is_none_is_no_error() {
-    let other: Vec<KitPacket> = [4789, 8472, 4790, 6081, 2152, 3544, 1701, 37_008]
+    let other: Vec<KitPacket> = [4789, 8472, 4790, 6081, 2152, 3544, 1701, 37_008, 6635]
         .iter()
         .flat_map(|port| {
             [&b""[..], b"x", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[0xff; 60]].map(|p| tunnel::udp(*port, p))
@@ -283,6 +350,31 @@ fn wrapped(packets: &[KitPacket], tunnel: impl Fn(&[u8]) -> Vec<u8>) -> Vec<KitP
 
 fn wrap(packet: &KitPacket, tunnel: impl Fn(&[u8]) -> Vec<u8>) -> KitPacket {
     KitPacket::new(packet.nanos, tunnel(&packet.data))
+}
+
+/// An Ethernet frame with an IPv4 header of 20 octets, in pieces of at most 200 octets of payload; RFC 791 §3.2.
+fn fragments(frame: &[u8], identification: u16) -> Vec<Vec<u8>> {
+    let (headers, payload) = frame.split_at(34);
+    let count = payload.chunks(200).count();
+    let piece = |(number, chunk): (usize, &[u8])| {
+        let mut headers = headers.to_vec();
+        let length = u16::try_from(20 + chunk.len()).unwrap();
+        let more = if number + 1 < count { 0x2000 } else { 0 };
+        let offset = u16::try_from(number * 200 / 8).unwrap() | more;
+        headers[16..18].copy_from_slice(&length.to_be_bytes());
+        headers[18..20].copy_from_slice(&identification.to_be_bytes());
+        headers[20..22].copy_from_slice(&offset.to_be_bytes());
+        [&headers, chunk].concat()
+    };
+    payload.chunks(200).enumerate().map(piece).collect()
+}
+
+/// The packet as if the client had another port, of the recording's Ethernet, IPv4 and TCP.
+fn other_client(packet: &KitPacket) -> KitPacket {
+    let mut packet = packet.clone();
+    let client = if packet.data[34..36] == [0, 25] { 36 } else { 34 };
+    packet.data[client + 1] ^= 1;
+    packet
 }
 
 fn mail() -> Vec<KitPacket> {

@@ -137,6 +137,43 @@ pub fn tzsp(frame: &[u8], tags: &[u8]) -> Vec<u8> {
     udp(37_008, &[&[1, 0, 0, 1], tags, frame].concat())
 }
 
+/// The datagram in PPP in GRE version 1 (RFC 2637), with an acknowledgment number or without.
+pub fn pptp(frame: &[u8], acknowledges: bool) -> Vec<u8> {
+    let ppp = ppp(frame);
+    let flags = if acknowledges { 0x81 } else { 0x01 };
+    let header = [&[0x30, flags, 0x88, 0x0b][..], &len_u16(ppp.len()).to_be_bytes(), &[0, 3, 0, 0, 0, 1]].concat();
+    let acknowledgment: &[u8] = if acknowledges { &[0, 0, 0, 1] } else { &[] };
+    ipv4(47, &[&header, acknowledgment, &ppp].concat())
+}
+
+/// The datagram in PPP in L2TP version 2 (RFC 2661), with a length.
+pub fn l2tp(frame: &[u8]) -> Vec<u8> {
+    let ppp = ppp(frame);
+    udp(1701, &[&[0x40, 0x02][..], &len_u16(ppp.len() + 8).to_be_bytes(), &[0, 1, 0, 2], &ppp].concat())
+}
+
+/// The datagram behind two labels in UDP (RFC 7510).
+pub fn mpls_in_udp(frame: &[u8]) -> Vec<u8> {
+    udp(6635, &[&LABELS, datagram(frame)].concat())
+}
+
+/// The datagram behind two labels in IP (RFC 4023), or in GRE.
+pub fn mpls_in_ip(frame: &[u8], in_gre: bool) -> Vec<u8> {
+    if in_gre {
+        ipv4(47, &[&gre_header(Gre::default(), 0x8847)[..], &LABELS, datagram(frame)].concat())
+    } else {
+        ipv4(137, &[&LABELS, datagram(frame)].concat())
+    }
+}
+
+/// Labels 16 and 17.
+const LABELS: [u8; 8] = [0, 1, 0, 64, 0, 1, 0x11, 64];
+
+fn ppp(frame: &[u8]) -> Vec<u8> {
+    let protocol = if ether_type(frame) == IPV4 { 0x21 } else { 0x57 };
+    [&[0xff, 0x03, 0, protocol], datagram(frame)].concat()
+}
+
 /// A UDP datagram to this port in a frame of its own.
 pub fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
     ipv4(17, &udp_datagram(port, payload))

@@ -147,7 +147,10 @@ impl Decoder {
                     if header.carrier != Carrier::Mpls {
                         enter(&mut through, counts, header.carrier)?;
                     }
-                    network = header.network;
+                    // A tunnel without a network of its own lies in that of the tunnel around it.
+                    if header.network != 0 {
+                        network = header.network;
+                    }
                     header.next.layer(payload.octets.behind(header.octets))
                 }
                 Layer::Ppp(octets) => ppp::frame(octets)?,

@@ -112,11 +112,24 @@ fn by_port(udp: udp::Header<'_>, whole: bool) -> Found {
         (_, gtp::PORT) => gtp::header(udp.payload),
         (_, l2tp::PORT) | (l2tp::PORT, _) => l2tp::header(udp.payload),
         (_, tzsp::PORT) => tzsp::header(udp.payload),
-        (_, MPLS_IN_UDP_PORT) => {
-            Ok(Some(Header { carrier: Carrier::Mpls, octets: 0, next: Next::EtherType(ETHER_TYPE_MPLS), network: 0 }))
-        }
+        (_, MPLS_IN_UDP_PORT) => mpls_in_udp(udp.payload),
         (teredo::PORT, _) | (_, teredo::PORT) => teredo::header(udp.payload, whole),
         _ => Ok(None),
+    }
+}
+
+/// A label stack (RFC 3032 §2.1) that ends in front of an IP datagram: nothing else in it can be checked, and other UDP
+/// rarely has this form.
+fn mpls_in_udp(octets: &[u8]) -> Found {
+    let mut end = 4_usize;
+    while u32_at(octets, end.saturating_sub(4))? & BOTTOM_OF_STACK == 0 {
+        end = end.saturating_add(4);
+    }
+    match octet(octets, end)? >> 4 {
+        4 | 6 => {
+            Ok(Some(Header { carrier: Carrier::Mpls, octets: 0, next: Next::EtherType(ETHER_TYPE_MPLS), network: 0 }))
+        }
+        _ => Err(Flaw::Malformed),
     }
 }
 
@@ -138,6 +151,7 @@ fn u32_at(octets: &[u8], at: usize) -> Result<u32, Flaw> {
 /// RFC 7510 §3: "Destination Port of UDP: [...] set to a value (6635) allocated by IANA to indicate that the UDP tunnel
 /// payload is an MPLS packet."
 const MPLS_IN_UDP_PORT: u16 = 6635;
+const BOTTOM_OF_STACK: u32 = 0x100;
 const ETHER_TYPE_IPV4: u16 = 0x0800;
 const ETHER_TYPE_IPV6: u16 = 0x86dd;
 const ETHER_TYPE_MPLS: u16 = 0x8847;
@@ -171,7 +185,7 @@ mod tests {
 
     #[test]
     fn other_udp_to_a_tunnels_port_is_no_error() {
-        for port in [4789, 8472, 4790, 6081, 2152, 1701, 37_008, 3544] {
+        for port in [4789, 8472, 4790, 6081, 2152, 1701, 37_008, 3544, 6635] {
             for payload in [&b""[..], b"hi", b"GET / HTTP/1.1\r\n", &[0xff; 40]] {
                 assert_eq!(in_udp(&datagram(50_000, port, payload), true), Ok(None), "{port} {payload:?}");
             }
