@@ -153,7 +153,6 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
             flags,
             payload: text.as_bytes(),
             payload_at: None,
-            encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: at(second).0,
             encapsulation: capture::Encapsulation::default(),

@@ -391,7 +391,6 @@ mod tests {
                 flags: Flags { fin, ..Flags::default() },
                 payload: text.as_bytes(),
                 payload_at: None,
-                encapsulation: capture::Encapsulation::default(),
                 missing: 0,
                 timestamp: Timestamp::from_nanos(millis * 1_000_000),
                 encapsulation: capture::Encapsulation::default(),

@@ -318,7 +318,6 @@ mod tests {
             flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
             payload: payload.as_bytes(),
             payload_at: None,
-            encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: Timestamp::default(),
             encapsulation: capture::Encapsulation::default(),

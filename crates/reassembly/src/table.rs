@@ -302,7 +302,6 @@ mod tests {
             flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
             payload: payload.as_bytes(),
             payload_at: None,
-            encapsulation: capture::Encapsulation::default(),
             missing: 0,
             timestamp: Timestamp::from_nanos(second * 1_000_000_000),
             encapsulation: capture::Encapsulation::default(),
