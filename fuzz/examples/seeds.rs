@@ -21,6 +21,21 @@ fn main() -> std::io::Result<()> {
     let two = PcapNgWriter::new().section().interface(microseconds).section().interface(Interface::default());
     write("capture_reader", "pcapng_two_sections", &packets.iter().fold(two, |w, p| w.enhanced(0, p)).file())?;
     write("capture_reader", "pcap_truncated", &pcap(&packets)[..200])?;
+    write("capture_reader", "pcap_modified", &PcapWriter::new().modified().file(&packets))?;
+    write("capture_reader", "pcap_suse_6_3", &PcapWriter::new().suse_6_3().big_endian().file(&packets))?;
+    write("capture_reader", "pcap_red_hat_6_1", &PcapWriter::new().red_hat_6_1().file(&packets))?;
+    write("capture_reader", "pcap_nokia", &PcapWriter::new().nokia().file(&packets))?;
+    write("capture_reader", "pcap_version_2_2", &PcapWriter::new().version(2, 2).file(&packets))?;
+    let damaged = pcap(&packets);
+    let damaged = [&damaged[..110], &[0x55; 30], &damaged[110..]].concat();
+    write("capture_reader", "pcap_damaged", &damaged)?;
+    let all = PcapNgWriter::new().section_with(&[(1, b"a")]).interface_with(Interface::default(), &[(13, &[4])]);
+    let all = all.enhanced_with(0, &packets[0], &[(1, b"b"), (4, &[1, 0, 0, 0, 0, 0, 0, 0])]).simple(&packets[1]);
+    let all = all.block(10, b"secrets").obsolete(0, &packets[2]).statistics(0, 1, 2);
+    write("capture_reader", "pcapng_blocks", all.written())?;
+    let mut all = all.file();
+    all[60] ^= 0x10;
+    write("capture_reader", "pcapng_damaged", &all)?;
 
     let segment =
         TcpPacket { seq: 7, ack: Some(9), payload: b"QUIT\r\n", ..TcpPacket::new("192.0.2.1:4", "192.0.2.2:25") };

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`plan`] | which files, in which order |
 //! | `pipeline` | the loop over one file |
+//! | [`condition`] | what of a file was passed over, and what it says of itself |
 //! | `connection`, `recognition` | is this mail, and who is the client |
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
 //! | `transaction` | what became of every mail and every recipient |
@@ -22,6 +23,7 @@
 pub mod anomaly;
 pub mod cli;
 mod community_id;
+pub mod condition;
 mod connection;
 pub mod context;
 pub mod features;

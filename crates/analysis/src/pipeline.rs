@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use capture::{Compression, DecodeError, Decoder, Encapsulation};
 use reassembly::FlowTable;
 
+use crate::condition::Condition;
 use crate::connection::{Connection, Observer};
 use crate::model::Session;
 use crate::output::time::Time;
@@ -87,6 +88,7 @@ pub(crate) fn read<F: FnMut(Session)>(
     }
     file.packets = reader.packets();
     file.octets = reader.octets();
+    file.condition = Condition::of(&reader);
     counts.packets += reader.packets();
     counts.oversized_records += reader.oversized_records();
     file

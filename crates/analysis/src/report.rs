@@ -6,6 +6,7 @@ use std::path::Path;
 use capture::FragmentCounts;
 use serde::Serialize;
 
+use crate::condition::Condition;
 use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
 use crate::output::time::Time;
 use crate::plan::Unreadable;
@@ -233,8 +234,11 @@ pub struct CaptureFile {
     pub last_seen: Option<Time>,
     /// Whether it ends in the middle of a record.
     pub truncated: bool,
-    /// What is wrong with it, with the offset.
+    /// Why it could not be read to its end, with the offset.
     pub error: Option<String>,
+    /// What of it was passed over, and what it says of itself.
+    #[serde(flatten)]
+    pub condition: Condition,
 }
 
 impl CaptureFile {
@@ -249,11 +253,19 @@ impl CaptureFile {
             last_seen: None,
             truncated: false,
             error: None,
+            condition: Condition::default(),
         }
     }
 
     pub(crate) fn unreadable(of: &Unreadable) -> Self {
         Self { error: Some(of.message.clone()), ..Self::new(&of.path) }
+    }
+
+    /// Everything that was not read of it, a message each.
+    pub fn damages(&self) -> Vec<String> {
+        let mut messages = self.condition.damages(&self.path);
+        messages.extend(self.error.clone());
+        messages
     }
 
     pub(crate) fn fail(&mut self, error: &capture::Error) {

@@ -26,6 +26,8 @@ struct Screen<'a> {
     report: &'a Report,
 }
 
+/// Places of damage that are listed.
+const DAMAGES: usize = 10;
 /// Lines of a list.
 const TOP: usize = 5;
 /// Sessions that are listed.
@@ -64,8 +66,18 @@ impl Screen<'_> {
                 fragments.fragments, fragments.reassembled, fragments.overlapping, fragments.unused
             ));
         }
-        let troubles = |file: &CaptureFile| file.error.as_ref().map(|error| format!("  damaged   {}", safe(error)));
-        lines.extend(capture.files.iter().filter_map(troubles));
+        let damages = capture.files.iter().flat_map(CaptureFile::damages);
+        let mut damages: Vec<String> = damages.map(|message| format!("  damaged   {}", safe(&message))).collect();
+        let further = damages.len().saturating_sub(DAMAGES);
+        damages.truncate(DAMAGES);
+        lines.extend(damages);
+        if further > 0 {
+            lines.push(format!("  damaged   and {further} more; the command features lists all"));
+        }
+        let dropped = capture.files.iter().filter_map(|file| file.condition.dropped).reduce(u64::saturating_add);
+        if let Some(dropped @ 1..) = dropped {
+            lines.push(format!("  dropped   {dropped} packets were dropped while this was recorded"));
+        }
         for (kind, count) in &capture.decode_errors {
             lines.push(format!("  unread    {count} packets: {}", kind.replace('_', " ")));
         }

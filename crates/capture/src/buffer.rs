@@ -25,12 +25,24 @@ pub(crate) struct Buffer {
     end: usize,
     /// Offset of `octets[start]` in the input.
     position: u64,
+    /// The source has said that nothing comes any more.
+    ended: bool,
+    /// What the source said in a [`try_fill`](Self::try_fill).
+    failure: Option<io::Error>,
 }
 
 impl Buffer {
     /// A buffer that can hold `capacity` octets at once.
     pub(crate) fn new(source: Box<dyn Read + Send>, capacity: usize) -> Self {
-        Self { source, octets: vec![0; capacity].into_boxed_slice(), start: 0, end: 0, position: 0 }
+        Self {
+            source,
+            octets: vec![0; capacity].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            position: 0,
+            ended: false,
+            failure: None,
+        }
     }
 
     /// Makes room for `capacity` octets, if there is less. For set-up only: it copies the window.
@@ -58,7 +70,6 @@ impl Buffer {
     }
 
     /// The most octets the window can have.
-    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.octets.len()
     }
@@ -67,6 +78,13 @@ impl Buffer {
     #[inline]
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Whether the window's end is known to be the input's. Known only once a [`fill`](Self::fill) asked for more than
+    /// there is, so a decision may hang on it only where the window is too short for it.
+    #[inline]
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 
     /// Moves the window's start forward; not past its end.
@@ -93,17 +111,33 @@ impl Buffer {
         if self.window().len() >= wanted {
             return Ok(true);
         }
-        if self.start > 0 {
+        // Only where there is no room behind: who asks for a little more again and again is not to have the window moved
+        // each time.
+        if self.start.saturating_add(wanted) > self.octets.len() {
             self.octets.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        while self.end < wanted {
+        while self.window().len() < wanted {
             match self.read()? {
                 0 => return Ok(false),
                 octets => self.end += octets,
             }
         }
         Ok(true)
+    }
+
+    /// As [`fill`](Self::fill), for octets that what is there may do without: where the source fails, that is the end for
+    /// now, and [`failure`](Self::failure) says what happened.
+    pub(crate) fn try_fill(&mut self, wanted: usize) -> bool {
+        self.fill(wanted).unwrap_or_else(|e| {
+            (self.failure, self.ended) = (Some(e), true);
+            false
+        })
+    }
+
+    /// Why the input seems to have ended, if not by itself. Said once.
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     /// Passes over `octets`, holding none of them. Returns how many there were: fewer at the input's end.
@@ -122,11 +156,17 @@ impl Buffer {
 
     /// One read into the room behind the window. Zero at the input's end, and where there is no room.
     fn read(&mut self) -> io::Result<usize> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let Some(room) = self.octets.get_mut(self.end..) else { return Ok(0) };
         let most = room.len();
         loop {
             match self.source.read(room) {
-                Ok(octets) => return Ok(octets.min(most)),
+                Ok(octets) => {
+                    self.ended = octets == 0 && most > 0;
+                    return Ok(octets.min(most));
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }

@@ -102,8 +102,8 @@ pub enum Error {
         /// Octets that are there.
         got: u64,
     },
-    /// A field contradicts its surroundings, so that it is not known where the next record begins.
-    #[error("{}: damaged at octet {offset}: {fault} is {got}, {wanted} wanted; the packets before it were read", .path.display())]
+    /// A field contradicts its surroundings, and no record was found between there and the input's end.
+    #[error("{}: damaged at octet {offset}: {fault} is {got}, {wanted} wanted, and no further record was found behind it; the packets before it were read", .path.display())]
     Malformed {
         /// The input as it was named.
         path: PathBuf,
@@ -111,7 +111,7 @@ pub enum Error {
         offset: u64,
         /// Which field.
         fault: Fault,
-        /// What it should have been; for a length the least.
+        /// What it should have been; for a length the least or the most.
         wanted: u64,
         /// What it is.
         got: u64,
@@ -207,6 +207,12 @@ pub enum Fault {
     TrailingBlockLength,
     /// pcapng Byte-Order Magic.
     ByteOrderMagic,
+    /// pcap Captured Packet Length, more than can be.
+    CapturedLength,
+    /// pcap Original Packet Length, none.
+    OriginalLength,
+    /// The second half of a pcap timestamp, a second or more.
+    Fraction,
 }
 
 impl fmt::Display for Fault {
@@ -216,6 +222,9 @@ impl fmt::Display for Fault {
             Self::BlockAlignment => "the block length modulo 4",
             Self::TrailingBlockLength => "the block length behind the block",
             Self::ByteOrderMagic => "the byte-order magic",
+            Self::CapturedLength => "the captured length",
+            Self::OriginalLength => "the original length",
+            Self::Fraction => "the fraction of the second",
         })
     }
 }

@@ -24,14 +24,18 @@
 //! # }
 //! ```
 //!
-//! What ends a file is an [`Error`], which comes after all the packets before it; what spoils a packet is a
+//! Damage is passed over and listed in [`CaptureReader::damage`]. What ends a file is an [`Error`], which comes after all the packets before it; what spoils a packet is a
 //! [`DecodeError`], which concerns that packet only.
 
 mod buffer;
+mod comment;
 mod compression;
+mod damage;
 mod decode;
 mod encapsulation;
 mod error;
+mod format;
+mod limits;
 mod packet;
 mod pcap;
 mod pcapng;
@@ -39,14 +43,19 @@ mod read_ahead;
 mod reader;
 mod segment;
 mod seq;
+mod step;
 mod timestamp;
 
+pub use comment::{Comment, CommentLog, Subject};
 pub use compression::{Compression, CompressionFault, CompressionLimits, Contents};
+pub use damage::{Damage, DamageLog};
 pub use decode::{DecodeError, Decoder, DecoderCounts, FragmentCounts, FragmentLimits};
 pub use encapsulation::{Carrier, Encapsulation};
 pub use error::{Error, Fault, Part};
+pub use format::Format;
+pub use limits::{BUFFER_OCTETS, ReaderLimits};
 pub use packet::{LinkType, Packet};
-pub use reader::{BUFFER_OCTETS, CaptureReader, Format, ReaderLimits};
+pub use reader::CaptureReader;
 pub use segment::{Flags, Segment};
 pub use seq::SeqNumber;
 pub use timestamp::Timestamp;

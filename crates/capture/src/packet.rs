@@ -5,7 +5,8 @@ use crate::Timestamp;
 /// One captured packet. It borrows the reader's buffer and lives until the next packet is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// The captured octets, from the link layer's first octet on; at most the capture's snap length.
+    /// The captured octets, from the link layer's first octet on; at most the capture's snap length. Without the frame
+    /// check sequence, where the capture says that packets end in one.
     pub data: &'a [u8],
     /// Where `data` begins in the (decompressed) input, in octets from its start.
     pub data_at: u64,
@@ -13,7 +14,7 @@ pub struct Packet<'a> {
     pub interface_id: u32,
     /// How the first octets of `data` are to be read.
     pub link_type: LinkType,
-    /// Octets the packet had on the wire; more than `data` holds where the capture cut it short, never less.
+    /// Octets the packet had on the wire, less its frame check sequence as above; more than `data` holds where the capture cut it short, never less.
     pub original_len: u32,
     /// When it was captured. A pcapng Simple Packet Block has no time: it takes that of the record before it.
     pub timestamp: Timestamp,

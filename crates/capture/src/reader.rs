@@ -11,11 +11,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::buffer::Buffer;
-use crate::compression::{self, Compression, CompressionLimits, Contents};
+use crate::compression::{self, Compression, Contents};
 use crate::pcap::{self, PcapRecords};
-use crate::pcapng::{self, ByteOrder, PcapNgBlocks};
+use crate::pcapng::{self, PcapNgBlocks};
 use crate::read_ahead::ReadAhead;
-use crate::{Error, Fault, LinkType, Packet, Part, Timestamp};
+use crate::step::{Extent, Skipped, Step};
+use crate::{CommentLog, Damage, DamageLog, Error, Fault, Format, Packet, Part, ReaderLimits};
 
 /// Reads one capture from its start to its end, in constant memory.
 ///
@@ -29,7 +30,7 @@ use crate::{Error, Fault, LinkType, Packet, Part, Timestamp};
 /// # }
 /// ```
 ///
-/// The memory is one buffer of [`BUFFER_OCTETS`], or of what [`ReaderLimits::record_octets`] asks for where that is
+/// The memory is one buffer of [`BUFFER_OCTETS`](crate::BUFFER_OCTETS), or of what [`ReaderLimits::record_octets`] asks for where that is
 /// more, and the interface descriptions of one section. No length in the input makes it more.
 pub struct CaptureReader {
     path: PathBuf,
@@ -41,7 +42,10 @@ pub struct CaptureReader {
     oversized_records: u64,
     malformed_blocks: u64,
     foreign_sections: u64,
+    damage: DamageLog,
     finished: bool,
+    /// Where reading stopped, where that is before the input's end.
+    stopped_at: Option<u64>,
 }
 
 impl CaptureReader {
@@ -114,7 +118,9 @@ impl CaptureReader {
             oversized_records: 0,
             malformed_blocks: 0,
             foreign_sections: 0,
+            damage: DamageLog::default(),
             finished: false,
+            stopped_at: None,
         })
     }
 
@@ -164,8 +170,7 @@ impl CaptureReader {
     /// The format that its first octets are those of.
     pub fn format(&self) -> Format {
         match &self.records {
-            Records::Pcap(records) if records.is_nanosecond_precision() => Format::PcapNanoseconds,
-            Records::Pcap(_) => Format::Pcap,
+            Records::Pcap(records) => records.format(),
             Records::PcapNg(_) => Format::PcapNg,
         }
     }
@@ -183,7 +188,31 @@ impl CaptureReader {
     /// Octets of the (decompressed) input that are done with: headers, packets and what was passed over. At the end of a whole capture
     /// that is its length; after an error, the offset of the record it is about.
     pub fn octets(&self) -> u64 {
-        self.buffer.position()
+        self.stopped_at.unwrap_or_else(|| self.buffer.position())
+    }
+
+    /// Where the input is damaged, and how many octets were passed over there. What an [`Error`] is about is not among
+    /// it.
+    pub fn damage(&self) -> &DamageLog {
+        &self.damage
+    }
+
+    /// The comments in the capture (pcapng).
+    pub fn comments(&self) -> &CommentLog {
+        const NONE: &CommentLog = &CommentLog::NONE;
+        match &self.records {
+            Records::Pcap(_) => NONE,
+            Records::PcapNg(blocks) => blocks.comments(),
+        }
+    }
+
+    /// Packets that the capture says were lost before they were written, at all its interfaces (pcapng). `None` where it
+    /// does not say.
+    pub fn dropped_packets(&self) -> Option<u64> {
+        match &self.records {
+            Records::Pcap(_) => None,
+            Records::PcapNg(blocks) => blocks.dropped_packets(),
+        }
     }
 
     /// Records and blocks passed over because they are larger than [`ReaderLimits::record_octets`] allows.
@@ -215,10 +244,10 @@ impl CaptureReader {
     #[inline]
     fn advance(&mut self) -> Result<Option<Extent>, Error> {
         while !self.finished {
-            let window = self.buffer.window();
+            let (window, ended) = (self.buffer.window(), self.buffer.ended());
             let step = match &mut self.records {
-                Records::Pcap(records) => records.step(window, &self.limits),
-                Records::PcapNg(blocks) => blocks.step(window, &self.limits),
+                Records::Pcap(records) => records.step(window, ended, &self.limits),
+                Records::PcapNg(blocks) => blocks.step(window, ended, self.packets, &self.limits),
             };
             if let Step::Packet(extent) = step {
                 self.buffer.consume(extent.record_len);
@@ -240,12 +269,27 @@ impl CaptureReader {
         match step {
             Step::Packet(_) => {}
             Step::More(wanted) => {
-                let whole = self.buffer.fill(wanted).map_err(|e| self.read_error(e))?;
-                let got = self.buffer.window().len();
-                if !whole && got > 0 {
-                    return Err(self.truncated(offset, wanted as u64, got as u64));
+                let whole = self.buffer.try_fill(wanted);
+                if !whole && !self.buffer.ended() {
+                    // The buffer is made for the limits, so this is never so; but it must not go on for ever.
+                    return Err(self.truncated(offset, wanted as u64, self.buffer.window().len() as u64));
                 }
-                self.finished = !whole;
+            }
+            Step::Cut(wanted) => {
+                if let Some(failure) = self.buffer.failure() {
+                    return Err(self.read_error(failure));
+                }
+                let got = self.buffer.window().len() as u64;
+                if got == 0 {
+                    self.finished = true;
+                } else {
+                    // Either the end of the recording, or a wrong length in the middle of it.
+                    self.recover(offset, |reader| reader.truncated(offset, wanted, got))?;
+                }
+            }
+            Step::Swallows(octets) => {
+                self.buffer.consume(octets);
+                self.add_damage(offset);
             }
             Step::Skip { octets, trailer, why } => {
                 let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
@@ -256,12 +300,14 @@ impl CaptureReader {
                     got += self.buffer.window().len().min(trailer_len) as u64;
                 }
                 if got < octets {
+                    self.stopped_at = Some(offset);
                     return Err(self.truncated(offset, octets, got));
                 }
                 if let (Some((wanted, order)), Some(&raw)) = (trailer, self.buffer.window().first_chunk()) {
                     let (wanted, got) = (u64::from(wanted), u64::from(order.u32(raw)));
                     if got != wanted {
-                        return Err(self.malformed(offset, Fault::TrailingBlockLength, wanted, got));
+                        let fault = Fault::TrailingBlockLength;
+                        return self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got));
                     }
                 }
                 self.buffer.consume(trailer_len);
@@ -272,9 +318,47 @@ impl CaptureReader {
                     Skipped::ForeignSection => self.foreign_sections += 1,
                 }
             }
-            Step::Damaged { fault, wanted, got } => return Err(self.malformed(offset, fault, wanted, got)),
+            Step::Damaged { fault, wanted, got } => {
+                self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got))?;
+            }
         }
         Ok(())
+    }
+
+    /// Looks for the next record behind what could not be read at `offset`, and stands there when it is found. Where none
+    /// is, reading ends with the error given.
+    ///
+    /// The search goes over the input once, holding no more than the buffer does: a place is judged by the half buffer
+    /// behind it, so half of each buffer is judged and the other half is read on.
+    fn recover(&mut self, offset: u64, error: impl FnOnce(&Self) -> Error) -> Result<(), Error> {
+        let reach = self.buffer.capacity() / 2;
+        // The record itself begins at the first octet.
+        self.buffer.consume(1);
+        loop {
+            // Not before what is there has been judged: damage may be everywhere, and filling moves the window.
+            let enough = self.buffer.window().len() > reach;
+            let whole = !enough && !self.buffer.fill(self.buffer.capacity()).map_err(|e| self.read_error(e))?;
+            let window = self.buffer.window();
+            let to = if whole { window.len() } else { window.len().saturating_sub(reach) };
+            let found = match &mut self.records {
+                Records::Pcap(records) => records.find(window, to, reach, whole, &self.limits),
+                Records::PcapNg(blocks) => blocks.find(window, to, reach),
+            };
+            self.buffer.consume(found.unwrap_or(to));
+            if found.is_some() {
+                self.add_damage(offset);
+                return Ok(());
+            }
+            if whole {
+                self.stopped_at = Some(offset);
+                return Err(error(self));
+            }
+        }
+    }
+
+    fn add_damage(&mut self, offset: u64) {
+        let octets = self.buffer.position().saturating_sub(offset);
+        self.damage.add(Damage { offset, octets }, self.limits.damaged_places);
     }
 
     fn read_error(&self, source: std::io::Error) -> Error {
@@ -306,116 +390,17 @@ impl fmt::Debug for CaptureReader {
     }
 }
 
-/// What a reader holds at most. Reaching a limit is counted, and reading goes on behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReaderLimits {
-    /// Captured octets of one packet. Larger ones are passed over without being held, and counted in
-    /// [`CaptureReader::oversized_records`]. The default, 262 144, is the largest snap length libpcap sets.
-    pub record_octets: u32,
-    /// Interfaces described in one pcapng section. The packets of further ones are counted in
-    /// [`CaptureReader::malformed_blocks`]. The default is 65 536.
-    pub interfaces: usize,
-    /// What decompression may cost.
-    pub compression: CompressionLimits,
-}
-
-impl ReaderLimits {
-    /// What a block may have, fixed fields and options included, when its packet has [`record_octets`](Self::record_octets).
-    pub(crate) fn block_octets(&self) -> u32 {
-        self.record_octets.saturating_add(BLOCK_OVERHEAD_OCTETS)
-    }
-
-    fn buffer_octets(&self) -> usize {
-        usize::try_from(self.block_octets()).unwrap_or(usize::MAX).max(BUFFER_OCTETS)
-    }
-}
-
-impl Default for ReaderLimits {
-    fn default() -> Self {
-        Self { record_octets: 262_144, interfaces: 65_536, compression: CompressionLimits::default() }
-    }
-}
-
-/// A capture file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// pcap with microseconds (draft-ietf-opsawg-pcap, magic number 0xA1B2C3D4).
-    Pcap,
-    /// pcap with nanoseconds (magic number 0xA1B23C4D).
-    PcapNanoseconds,
-    /// pcapng (draft-ietf-opsawg-pcapng).
-    PcapNg,
-}
-
-impl Format {
-    /// The name that Wireshark's tools (`editcap -F`) have for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcap => "pcap",
-            Self::PcapNanoseconds => "nsecpcap",
-            Self::PcapNg => "pcapng",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Octets of the buffer that packets are lent from, unless a larger record limit needs more.
-pub const BUFFER_OCTETS: usize = 512 * 1024;
-
 /// A format's record walker.
 enum Records {
     Pcap(PcapRecords),
     PcapNg(PcapNgBlocks),
 }
 
-/// What a record walker finds at the start of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// A whole packet.
-    Packet(Extent),
-    /// Nothing yet: the window has to hold this many octets first.
-    More(usize),
-    /// Something to pass over, and the length that is repeated in its last four octets.
-    Skip { octets: u64, trailer: Option<(u32, ByteOrder)>, why: Skipped },
-    /// A field that makes the next record's place unknown.
-    Damaged { fault: Fault, wanted: u64, got: u64 },
-}
-
-/// Where in a record a packet's octets are, and what the record says of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Extent {
-    /// Octets of the whole record, all of them in the window.
-    pub(crate) record_len: usize,
-    /// Where the data begins, from the record's first octet.
-    pub(crate) data_at: usize,
-    /// Octets of the data.
-    pub(crate) data_len: usize,
-    pub(crate) interface_id: u32,
-    pub(crate) link_type: LinkType,
-    pub(crate) original_len: u32,
-    pub(crate) timestamp: Timestamp,
-}
-
-/// Why something was passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Skipped {
-    NoPacket,
-    Oversized,
-    Malformed,
-    /// The header of a section of another major version, whose blocks follow as `NoPacket`.
-    ForeignSection,
-}
-
 /// Reads the header of a pcap file whose magic number is known to be one.
 fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
     let whole = buffer.fill(pcap::HEADER_OCTETS);
     let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, e))?;
+    buffer.try_fill(pcap::OPENING_OCTETS);
     match pcap::parse_header(buffer.window()) {
         Some(Ok(records)) if whole => {
             buffer.consume(pcap::HEADER_OCTETS);
@@ -436,245 +421,5 @@ fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
 
 const MAGIC_OCTETS: usize = 4;
 const TRAILER_OCTETS: usize = 4;
-/// Fixed fields of a packet block, and options as long as they can be expected.
-const BLOCK_OVERHEAD_OCTETS: u32 = 65_536;
-
 #[cfg(test)]
-pub(crate) mod tests {
-    use kit::{KitPacket, PcapNgWriter, PcapWriter};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A packet and its octets, to keep.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(crate) struct Kept {
-        pub(crate) data: Vec<u8>,
-        pub(crate) data_at: u64,
-        pub(crate) interface_id: u32,
-        pub(crate) link_type: LinkType,
-        pub(crate) original_len: u32,
-        pub(crate) nanos: i64,
-    }
-
-    /// Everything a reader gives; the error is the last thing it does.
-    pub(crate) fn drain(reader: &mut CaptureReader) -> (Vec<Kept>, Option<Error>) {
-        let mut kept = Vec::new();
-        let error = loop {
-            match reader.next_packet() {
-                Ok(Some(packet)) => kept.push(Kept {
-                    data: packet.data.to_vec(),
-                    data_at: packet.data_at,
-                    interface_id: packet.interface_id,
-                    link_type: packet.link_type,
-                    original_len: packet.original_len,
-                    nanos: packet.timestamp.as_nanos(),
-                }),
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            }
-        };
-        assert!(reader.next_packet().unwrap().is_none(), "nothing comes after the end");
-        assert_eq!(reader.packets(), kept.len() as u64);
-        (kept, error)
-    }
-
-    pub(crate) fn reader(file: &[u8]) -> Result<CaptureReader, Error> {
-        CaptureReader::new(Box::new(std::io::Cursor::new(file.to_vec())), "x".into())
-    }
-
-    /// All of a file that is to be whole.
-    pub(crate) fn read(file: &[u8]) -> Vec<Kept> {
-        let mut reader = reader(file).unwrap();
-        let (kept, error) = drain(&mut reader);
-        assert!(error.is_none(), "{error:?}");
-        assert_eq!(reader.octets(), file.len() as u64);
-        kept
-    }
-
-    fn three() -> Vec<KitPacket> {
-        [5, 0, 70].into_iter().map(|len| KitPacket::new(1_000, vec![len; len.into()])).collect()
-    }
-
-    /// One whole file of each format, with packets of several sizes.
-    fn files() -> Vec<Vec<u8>> {
-        let packets = three();
-        let ng = PcapNgWriter::new().section().interface(kit::Interface { tsresol: Some(9), ..Default::default() });
-        let ng = ng.enhanced_with(0, &packets[0], &[(1, b"comment")]).block(0x0bad, &[1; 9]).simple(&packets[1]);
-        let ng = ng.big_endian().section().interface(kit::Interface::default()).obsolete(0, &packets[2]);
-        vec![PcapWriter::new().file(&packets), PcapWriter::new().big_endian().file(&packets), ng.file()]
-    }
-
-    #[test]
-    fn a_capture_cut_anywhere_gives_its_whole_packets_and_one_error() {
-        for file in files() {
-            let whole = read(&file);
-            for cut in 0..file.len() {
-                let mut reader = match reader(&file[..cut]) {
-                    Ok(reader) => reader,
-                    Err(error) => {
-                        let expected = match cut {
-                            0 => matches!(error, Error::Empty { .. }),
-                            1..4 => matches!(error, Error::NotACapture { .. }),
-                            _ => matches!(error, Error::Truncated { part: Part::FileHeader, wanted: 24, .. }),
-                        };
-                        assert!(expected && cut < 24, "{cut}: {error}");
-                        continue;
-                    }
-                };
-                let (kept, error) = drain(&mut reader);
-                let ends = whole.iter().filter(|packet| packet.data_at + packet.data.len() as u64 <= cut as u64);
-                let there = ends.count();
-                assert!(kept.len() == there || kept.len() + 1 == there, "{cut}: a block has octets behind its packet");
-                assert_eq!(kept, whole[..kept.len()]);
-                match error {
-                    Some(Error::Truncated { offset, wanted, got, .. }) => {
-                        assert_eq!(offset + got, cut as u64);
-                        assert!(wanted > got, "{cut}: {wanted} {got}");
-                    }
-                    Some(other) => panic!("{cut}: {other}"),
-                    None => assert_eq!(reader.octets(), cut as u64, "the cut was between two records"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_capture_is_told_apart() {
-        let dir = std::env::temp_dir();
-        assert!(matches!(CaptureReader::open(&dir), Err(Error::Directory { path }) if path == dir));
-        let missing = dir.join("a file that is not there");
-        assert!(matches!(CaptureReader::open(&missing), Err(Error::Open { path, .. }) if path == missing));
-        assert!(matches!(reader(b""), Err(Error::Empty { .. })));
-        let error = reader(b"PK\x03\x04 and more").unwrap_err();
-        assert!(matches!(&error, Error::NotACapture { got, .. } if got == b"PK\x03\x04"), "{error}");
-        // The "modified" pcap format has longer record headers: not to be taken for pcap.
-        assert!(matches!(reader(&[0x34, 0xcd, 0xb2, 0xa1, 2, 0, 4, 0]), Err(Error::NotACapture { .. })));
-    }
-
-    #[test]
-    fn a_file_is_read_by_its_name() {
-        let path = std::env::temp_dir().join(format!("smtpscope-reader-{}.pcap", std::process::id()));
-        std::fs::write(&path, PcapWriter::new().file(&three())).unwrap();
-        let mut reader = CaptureReader::open(&path).unwrap();
-        assert_eq!((reader.path(), reader.format().name()), (&*path, "pcap"));
-        assert_eq!(drain(&mut reader).0.len(), 3);
-        std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn a_failing_input_gives_what_came_before() {
-        struct Fails(Vec<u8>);
-        impl Read for Fails {
-            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-                if self.0.is_empty() {
-                    return Err(std::io::Error::other("Disk on fire"));
-                }
-                let octets = self.0.len().min(buf.len());
-                buf[..octets].copy_from_slice(&self.0[..octets]);
-                self.0.drain(..octets);
-                Ok(octets)
-            }
-        }
-        let file = PcapWriter::new().file(&three());
-        let len = file.len() as u64;
-        let mut reader = CaptureReader::new(Box::new(Fails(file)), "-".into()).unwrap();
-        let (kept, error) = drain(&mut reader);
-        assert_eq!(kept.len(), 3);
-        let error = error.unwrap();
-        assert!(matches!(&error, Error::Read { offset, .. } if *offset == len), "{error}");
-        assert!(error.to_string().contains("disk on fire"), "{error}");
-    }
-
-    #[test]
-    fn oversized_records_are_passed_over_and_counted() {
-        let packets: Vec<_> = [10, 300_000, 101, 100].map(|len| KitPacket::new(0, vec![1; len])).into();
-        let limits = ReaderLimits { record_octets: 100, ..ReaderLimits::default() };
-        for file in [PcapWriter::new().snap_len(1 << 30).file(&packets), kit::pcapng(&packets)] {
-            let mut reader = reader(&file).unwrap().with_limits(limits);
-            let (kept, error) = drain(&mut reader);
-            assert!(error.is_none());
-            assert_eq!(kept.iter().map(|packet| packet.data.len()).collect::<Vec<_>>(), [10, 100]);
-            assert_eq!(reader.oversized_records(), 2);
-        }
-    }
-
-    #[test]
-    fn the_largest_record_allowed_is_read_and_one_more_octet_is_not() {
-        let largest = usize::try_from(ReaderLimits::default().record_octets).unwrap();
-        let packets = [largest, largest + 1, largest].map(|len| KitPacket::new(0, vec![1; len]));
-        for file in [PcapWriter::new().snap_len(1 << 30).file(&packets), kit::pcapng(&packets)] {
-            let mut reader = reader(&file).unwrap();
-            assert_eq!(drain(&mut reader).0.len(), 2);
-            assert_eq!(reader.oversized_records(), 1);
-        }
-    }
-
-    #[test]
-    fn a_larger_limit_is_met_with_a_larger_buffer() {
-        let packets = [KitPacket::new(0, vec![1; 1 << 20]), KitPacket::new(0, vec![2])];
-        let limits = ReaderLimits { record_octets: 1 << 20, ..ReaderLimits::default() };
-        for file in [PcapWriter::new().snap_len(1 << 30).file(&packets), kit::pcapng(&packets)] {
-            assert_eq!(drain(&mut reader(&file).unwrap().with_limits(limits)).0.len(), 2);
-        }
-    }
-
-    /// Gives the octets of `file` in reads of the sizes given, then one by one.
-    struct Pieces(Vec<u8>, Vec<usize>);
-
-    impl Read for Pieces {
-        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-            let octets = self.1.pop().unwrap_or(1).clamp(1, buf.len().max(1)).min(self.0.len()).min(buf.len());
-            buf[..octets].copy_from_slice(&self.0[..octets]);
-            self.0.drain(..octets);
-            Ok(octets)
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_sizes_of_the_reads_change_nothing(which in 0..3_usize, sizes in prop::collection::vec(1..50_usize, 0..20)) {
-            let file = files().swap_remove(which);
-            let whole = read(&file);
-            for packet in &whole {
-                let at = usize::try_from(packet.data_at).unwrap();
-                prop_assert_eq!(&file[at..at + packet.data.len()], &packet.data);
-            }
-            let mut reader = CaptureReader::new(Box::new(Pieces(file, sizes)), "-".into()).unwrap();
-            let (kept, error) = drain(&mut reader);
-            prop_assert!(error.is_none());
-            prop_assert_eq!(kept, whole);
-        }
-
-        #[test]
-        fn damage_never_panics_nor_takes_more_memory(
-            which in 0..3_usize,
-            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
-            tail in prop::collection::vec(any::<u8>(), 0..200),
-        ) {
-            let mut file = files().swap_remove(which);
-            for (at, octet) in damage {
-                let at = at.index(file.len());
-                file[at] = octet;
-            }
-            file.extend(tail);
-            if let Ok(mut reader) = reader(&file) {
-                drain(&mut reader);
-                prop_assert_eq!(reader.buffer.capacity(), BUFFER_OCTETS);
-                prop_assert!(reader.octets() <= file.len() as u64);
-            }
-        }
-
-        #[test]
-        fn random_octets_never_panic(
-            magic in prop::sample::select(vec![[0xd4, 0xc3, 0xb2, 0xa1], [0xa1, 0xb2, 0x3c, 0x4d], pcapng::SECTION_HEADER]),
-            rest in prop::collection::vec(any::<u8>(), 0..400),
-        ) {
-            let file = [&magic[..], &rest].concat();
-            if let Ok(mut reader) = reader(&file) {
-                drain(&mut reader);
-                prop_assert_eq!(reader.buffer.capacity(), BUFFER_OCTETS);
-            }
-        }
-    }
-}
+pub(crate) mod tests;

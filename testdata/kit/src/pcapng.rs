@@ -47,17 +47,28 @@ impl PcapNgWriter {
     }
 
     /// A Section Header Block of unknown length. The interfaces begin at 0 again.
-    pub fn section(mut self) -> Self {
+    pub fn section(self) -> Self {
+        self.section_with(&[])
+    }
+
+    /// A Section Header Block with options, each a code and a value.
+    pub fn section_with(mut self, options: &[(u16, &[u8])]) -> Self {
         self.interfaces.clear();
         let mut body = self.order.u32(0x1a2b_3c4d).to_vec();
         body.extend(self.order.u16(1));
         body.extend(self.order.u16(0));
         body.extend(self.order.i64(-1));
+        body.extend(self.options(options));
         self.block(0x0a0d_0d0a, &body)
     }
 
     /// An Interface Description Block.
-    pub fn interface(mut self, interface: Interface) -> Self {
+    pub fn interface(self, interface: Interface) -> Self {
+        self.interface_with(interface, &[])
+    }
+
+    /// An Interface Description Block with further options, each a code and a value.
+    pub fn interface_with(mut self, interface: Interface, further: &[(u16, &[u8])]) -> Self {
         let mut body = self.order.u16(interface.link_type).to_vec();
         body.extend(self.order.u16(0));
         body.extend(self.order.u32(interface.snap_len));
@@ -65,6 +76,7 @@ impl PcapNgWriter {
         let mut options: Vec<(u16, &[u8])> = Vec::new();
         options.extend(interface.tsresol.iter().map(|resolution| (9, std::slice::from_ref(resolution))));
         options.extend(offset.iter().map(|octets| (14, &octets[..])));
+        options.extend(further);
         body.extend(self.options(&options));
         self.interfaces.push(interface);
         self.block(1, &body)
@@ -109,6 +121,15 @@ impl PcapNgWriter {
         let mut body = self.order.u32(packet.wire_len()).to_vec();
         body.extend(padded(data));
         self.block(3, &body)
+    }
+
+    /// An Interface Statistics Block with the counts of packets dropped by the interface and by the operating system.
+    pub fn statistics(self, interface: u32, dropped_by_interface: u64, dropped_by_system: u64) -> Self {
+        let mut body = self.order.u32(interface).to_vec();
+        body.extend([0; 8]);
+        let counts = [dropped_by_interface, dropped_by_system].map(|count| self.order.i64(count.cast_signed()));
+        body.extend(self.options(&[(5, &counts[0]), (7, &counts[1])]));
+        self.block(5, &body)
     }
 
     /// Any block. The body is padded to 32 bits.

@@ -10,7 +10,7 @@ use clap::Parser;
 
 use crate::message::MessageOptions;
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{CaptureFile, Report};
 use crate::session::Options;
 use crate::{context, features, insights, run, summary};
 use arguments::{Arguments, Command};
@@ -41,9 +41,11 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     let report = run::analyse(&plan, options(&arguments.command));
-    let damaged: Vec<&str> = report.capture.files.iter().filter_map(|file| file.error.as_deref()).collect();
-    damaged.iter().for_each(|message| complain(message));
-    let nothing_read = report.capture.files.iter().all(|file| file.error.is_some() && file.packets == 0);
+    let files = &report.capture.files;
+    let damaged: Vec<String> = files.iter().flat_map(CaptureFile::damages).collect();
+    let warnings = files.iter().filter_map(|file| file.condition.warning(&file.path));
+    damaged.iter().cloned().chain(warnings).for_each(|message| complain(&message));
+    let nothing_read = files.iter().all(|file| file.error.is_some() && file.packets == 0);
     if nothing_read {
         return Ok(ExitCode::from(2));
     }

@@ -1,0 +1,396 @@
+//! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks.
+//!
+//! ```text
+//!                         1                   2                   3
+//!     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//!    ├─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┼─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┴─┤
+//!  0 │                          Block Type                           │
+//!  4 │                      Block Total Length                       │
+//!  8 │           Block Body, variable, padded to 32 bits …           │
+//!    │                      Block Total Length                       │
+//!
+//!    Section Header Block (0x0A0D0D0A)      Interface Description Block (1)
+//!  8 │        Byte-Order Magic       │    8 │   LinkType    │   Reserved    │
+//! 12 │ Major Version │ Minor Version │   12 │            SnapLen            │
+//! 16 │    Section Length, 64 bits    │   16 │           Options …           │
+//! 24 │           Options …           │
+//!
+//!    Enhanced Packet Block (6)              Packet Block (2, obsolete)
+//!  8 │         Interface ID          │    8 │ Interface ID  │  Drops Count  │
+//! 12 │   Timestamp, high 32 bits     │   12 │   Timestamp, high 32 bits     │
+//! 16 │   Timestamp, low 32 bits      │   16 │   Timestamp, low 32 bits      │
+//! 20 │    Captured Packet Length     │   20 │    Captured Packet Length     │
+//! 24 │    Original Packet Length     │   24 │    Original Packet Length     │
+//! 28 │        Packet Data …          │   28 │        Packet Data …          │
+//!    │          Options …            │      │          Options …            │
+//!
+//!    Simple Packet Block (3)
+//!  8 │    Original Packet Length     │
+//! 12 │        Packet Data …          │
+//! ```
+//!
+//! The blocks are walked by their lengths, and only those that describe an interface, count its losses or hold a packet
+//! are looked into: the others are passed over. Interface descriptions are left to pcap-parser. Packet blocks are
+//! not: it would collect the options of each, an allocation a packet, and knows no Packet Block; and where a captured
+//! length goes beyond its block it asks for more input, which no input can satisfy.
+
+mod block;
+mod drops;
+mod interface;
+mod options;
+
+use pcap_parser::pcapng::{parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le};
+
+use crate::step::{Extent, Skipped, Step};
+use crate::{CommentLog, Fault, ReaderLimits, Subject, Timestamp};
+use block::{
+    BLOCK_MAX_OCTETS, BLOCK_MIN_OCTETS, BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS,
+    PACKET, PACKET_DATA_AT, SIMPLE_PACKET, TRAILER_OCTETS, byte_order, captured_len, holds_its_packet, order_of_block,
+    order_of_length,
+};
+pub(crate) use block::{ByteOrder, SECTION_HEADER};
+use drops::Drops;
+use interface::Interface;
+use options::{COMMENT, Options};
+
+/// Walks the blocks of one pcapng file.
+#[derive(Debug, Default)]
+pub(crate) struct PcapNgBlocks {
+    order: ByteOrder,
+    /// The section is of another major version: its blocks have types and lengths, and nothing else is known of them.
+    foreign: bool,
+    /// The last section header could not be read: whatever is found behind it has no interfaces yet.
+    section_lost: bool,
+    /// The section's interfaces, by number. One whose description could not be read keeps its place as `None`, or all
+    /// behind it would be taken for their neighbours.
+    interfaces: Vec<Option<Interface>>,
+    drops: Drops,
+    comments: CommentLog,
+    /// The time of the last packet that had one.
+    last_time: Timestamp,
+    packets_without_time: u64,
+}
+
+impl PcapNgBlocks {
+    /// What stands at the start of the window; `ended` where nothing comes behind it. The state changes only with a step
+    /// that passes the block.
+    #[inline]
+    pub(crate) fn step(&mut self, window: &[u8], ended: bool, packets: u64, limits: &ReaderLimits) -> Step {
+        let Some(&[a, b, c, d, e, f, g, h, ..]) = window.first_chunk::<BLOCK_MIN_OCTETS>() else {
+            return Step::wait(BLOCK_MIN_OCTETS, ended);
+        };
+        if [a, b, c, d] == SECTION_HEADER {
+            return self.section_header(window, ended, limits);
+        }
+        let block_type = self.order.u32([a, b, c, d]);
+        let total = self.order.u32([e, f, g, h]);
+        if let Some(damaged) = check_length(total, BLOCK_MIN_OCTETS) {
+            return damaged;
+        }
+        if total > limits.block_octets() {
+            return self.large_block(window, ended, block_type, total, limits);
+        }
+        let len = usize::try_from(total).unwrap_or(usize::MAX);
+        let Some(block) = window.get(..len) else { return Step::wait(len, ended) };
+        if let Some(damaged) = self.check_trailer(block, total) {
+            return damaged;
+        }
+        match block_type {
+            _ if self.foreign => pass(total, Skipped::NoPacket),
+            ENHANCED_PACKET | PACKET => self.packet(block, block_type, total, packets, limits),
+            INTERFACE_DESCRIPTION => self.interface_description(block, total, limits),
+            SIMPLE_PACKET => self.simple_packet(block, total, limits),
+            INTERFACE_STATISTICS => {
+                self.drops.statistics(block, self.order);
+                pass(total, Skipped::NoPacket)
+            }
+            _ => pass(total, Skipped::NoPacket),
+        }
+    }
+
+    /// Where the first block begins, before `to`, that is whole within `reach` octets. Behind a section header that could
+    /// not be read it is of that section, whose interfaces are not known yet. Where that header is not even to be seen as
+    /// one, the blocks behind it count as those of the section before it.
+    pub(crate) fn find(&mut self, view: &[u8], to: usize, reach: usize) -> Option<usize> {
+        let places = (0..to).filter_map(|at| Some((at, view.get(at..view.len().min(at.saturating_add(reach)))?)));
+        let (at, order) = places.filter_map(|(at, octets)| Some((at, order_of_block(octets, self.order)?))).next()?;
+        if order != self.order || self.section_lost {
+            self.begin_section(order, false);
+        }
+        Some(at)
+    }
+
+    pub(crate) fn comments(&self) -> &CommentLog {
+        &self.comments
+    }
+
+    pub(crate) fn dropped_packets(&self) -> Option<u64> {
+        self.drops.total()
+    }
+
+    fn begin_section(&mut self, order: ByteOrder, foreign: bool) {
+        self.interfaces.clear();
+        self.drops.end_section();
+        (self.order, self.foreign, self.section_lost) = (order, foreign, false);
+    }
+
+    /// A block that the buffer does not hold, or need not. One that is longer than any can be is damage, or a single
+    /// wrong length would pass over the rest of the file.
+    #[cold]
+    fn large_block(&mut self, window: &[u8], ended: bool, block_type: u32, total: u32, limits: &ReaderLimits) -> Step {
+        let too_long = Step::Damaged { fault: Fault::BlockLength, wanted: BLOCK_MAX_OCTETS.into(), got: total.into() };
+        let is_packet = !self.foreign && matches!(block_type, ENHANCED_PACKET | PACKET);
+        if is_packet {
+            if window.len() < PACKET_DATA_AT {
+                return Step::wait(PACKET_DATA_AT, ended);
+            }
+            // Options are short: a block this long is so because of its packet.
+            let packet_octets = total.saturating_sub(limits.block_octets() - limits.record_octets);
+            if !holds_its_packet(window, total, self.order) || captured_len(window, self.order) < packet_octets {
+                return too_long;
+            }
+        } else if total > BLOCK_MAX_OCTETS {
+            return too_long;
+        }
+        if block_type == INTERFACE_DESCRIPTION {
+            self.add_interface(None, limits);
+        }
+        let known = is_packet || (!self.foreign && matches!(block_type, INTERFACE_DESCRIPTION | SIMPLE_PACKET));
+        Step::Skip {
+            octets: total.into(),
+            trailer: Some((total, self.order)),
+            why: if known { Skipped::Oversized } else { Skipped::NoPacket },
+        }
+    }
+
+    pub(crate) fn packets_without_time(&self) -> u64 {
+        self.packets_without_time
+    }
+
+    /// A new section: its byte order, and interfaces numbered from 0.
+    ///
+    /// > In case an application cannot read a Section because of different version number, it MUST skip everything until
+    /// > the next Section Header Block.
+    #[cold]
+    fn section_header(&mut self, window: &[u8], ended: bool, limits: &ReaderLimits) -> Step {
+        let Some(&[_, _, _, _, e, f, g, h, i, j, k, l, m, n, _, _]) = window.first_chunk::<16>() else {
+            return Step::wait(16, ended);
+        };
+        let Some(order) = byte_order(&[i, j, k, l]) else {
+            self.section_lost = true;
+            self.order = order_of_length([e, f, g, h]).unwrap_or(self.order);
+            let got = u32::from_be_bytes([i, j, k, l]);
+            return Step::Damaged { fault: Fault::ByteOrderMagic, wanted: BYTE_ORDER_MAGIC.into(), got: got.into() };
+        };
+        let total = order.u32([e, f, g, h]);
+        if let Some(damaged) = check_length(total, SECTION_HEADER_MIN_OCTETS) {
+            (self.section_lost, self.order) = (true, order);
+            return damaged;
+        }
+        let foreign = order.u16([m, n]) != VERSION_MAJOR;
+        let why = if foreign { Skipped::ForeignSection } else { Skipped::NoPacket };
+        if total > limits.block_octets() {
+            self.begin_section(order, foreign);
+            return self.large_block(window, ended, u32::from_be_bytes(SECTION_HEADER), total, limits);
+        }
+        let len = usize::try_from(total).unwrap_or(usize::MAX);
+        let Some(block) = window.get(..len) else { return Step::wait(len, ended) };
+        if order.u32(*block.last_chunk().unwrap_or(&[0; 4])) != total {
+            self.section_lost = true;
+        } else {
+            self.begin_section(order, foreign);
+        }
+        self.order = order;
+        if let Some(damaged) = self.check_trailer(block, total) {
+            return damaged;
+        }
+        if !foreign {
+            self.keep_comments(Subject::Section, options_in(block, SECTION_OPTIONS_AT), limits);
+        }
+        pass(total, why)
+    }
+
+    #[cold]
+    fn interface_description(&mut self, block: &[u8], total: u32, limits: &ReaderLimits) -> Step {
+        let parsed = match self.order {
+            ByteOrder::Big => parse_interfacedescriptionblock_be(block),
+            ByteOrder::Little => parse_interfacedescriptionblock_le(block),
+        };
+        let interface = parsed.ok().map(|(_, description)| Interface::new(&description, self.order));
+        let why = if interface.is_some() { Skipped::NoPacket } else { Skipped::Malformed };
+        let number = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
+        self.keep_comments(Subject::Interface(number), options_in(block, INTERFACE_OPTIONS_AT), limits);
+        self.add_interface(interface, limits);
+        pass(total, why)
+    }
+
+    fn keep_comments(&mut self, subject: Subject, octets: &[u8], limits: &ReaderLimits) {
+        for (code, value) in (Options { octets, order: self.order }) {
+            if code == COMMENT {
+                self.comments.add(subject, value, limits);
+            }
+        }
+    }
+
+    fn add_interface(&mut self, interface: Option<Interface>, limits: &ReaderLimits) {
+        if self.interfaces.len() < limits.interfaces {
+            self.interfaces.push(interface);
+        }
+    }
+
+    /// An Enhanced Packet Block, or the Packet Block it replaced.
+    #[inline]
+    fn packet(&mut self, block: &[u8], block_type: u32, total: u32, packets: u64, limits: &ReaderLimits) -> Step {
+        let Some(&fields) = block.first_chunk::<PACKET_DATA_AT>() else { return pass(total, Skipped::Malformed) };
+        let [_, _, _, _, _, _, _, _, i0, i1, i2, i3, fields @ ..] = fields;
+        let [h0, h1, h2, h3, l0, l1, l2, l3, c0, c1, c2, c3, o0, o1, o2, o3] = fields;
+        let interface_id = match block_type {
+            PACKET => u32::from(self.order.u16([i0, i1])),
+            _ => self.order.u32([i0, i1, i2, i3]),
+        };
+        let captured = self.order.u32([c0, c1, c2, c3]);
+        if captured > limits.record_octets {
+            return pass(total, Skipped::Oversized);
+        }
+        let data_len = usize::try_from(captured).unwrap_or(usize::MAX);
+        let room = block.len().saturating_sub(PACKET_DATA_AT + TRAILER_OCTETS);
+        let Some(interface) = self.interface(interface_id).filter(|_| data_len <= room) else {
+            return pass(total, Skipped::Malformed);
+        };
+        let mut fcs_octets = interface.fcs_octets;
+        if block_type == PACKET {
+            self.drops.between(interface_id, self.order.u16([i2, i3]).into(), u16::MAX.into());
+        }
+        let options_at = PACKET_DATA_AT.saturating_add(data_len.next_multiple_of(4));
+        if block.len() > options_at.saturating_add(TRAILER_OCTETS) {
+            let subject = Subject::Packet(packets.saturating_add(1));
+            let fcs = self.packet_options(options_in(block, options_at), interface_id, subject, limits);
+            fcs_octets = fcs.unwrap_or(fcs_octets);
+        }
+        let units = u64::from(self.order.u32([h0, h1, h2, h3])) << 32 | u64::from(self.order.u32([l0, l1, l2, l3]));
+        let timestamp = self.time_or_last(interface.timestamp(units));
+        let extent = Extent {
+            record_len: block.len(),
+            data_at: PACKET_DATA_AT,
+            data_len,
+            interface_id,
+            link_type: interface.link_type,
+            original_len: self.order.u32([o0, o1, o2, o3]).max(captured),
+            timestamp,
+        };
+        Step::Packet(if fcs_octets == 0 { extent } else { extent.without_frame_check(fcs_octets) })
+    }
+
+    /// > epb_flags, bits 5-8: FCS length, in octets (0000 if this information is not available). This value overrides the
+    /// > if_fcslen option of the Interface Description Block. […] epb_dropcount: a 64-bit unsigned integer value
+    /// > specifying the number of packets lost (by the interface and the operating system) between this packet and the
+    /// > preceding one for the same interface.
+    ///
+    /// Gives the FCS length.
+    #[cold]
+    fn packet_options(&mut self, octets: &[u8], id: u32, subject: Subject, limits: &ReaderLimits) -> Option<u8> {
+        let mut fcs_octets = None;
+        for (code, value) in (Options { octets, order: self.order }) {
+            match (code, value.len()) {
+                (COMMENT, _) => self.comments.add(subject, value, limits),
+                (EPB_FLAGS, 4) => {
+                    let flags = value.first_chunk().map_or(0, |octets| self.order.u32(*octets));
+                    fcs_octets = u8::try_from(flags >> 5 & 0xf).ok().filter(|octets| *octets > 0);
+                }
+                (EPB_DROPCOUNT, 8) => {
+                    let count = value.first_chunk().map_or(0, |octets| self.order.u64(*octets));
+                    self.drops.between(id, count, u64::MAX);
+                }
+                _ => {}
+            }
+        }
+        fcs_octets
+    }
+
+    /// > The Simple Packet Block does not contain the Interface ID field. Therefore, it MUST be assumed that all the
+    /// > Simple Packet Blocks have been captured on the interface previously specified in the first Interface
+    /// > Description Block.
+    ///
+    /// And its captured length is the smaller one of that interface's SnapLen and the original length.
+    fn simple_packet(&mut self, block: &[u8], total: u32, limits: &ReaderLimits) -> Step {
+        let (Some(&[.., a, b, c, d]), Some(interface)) =
+            (block.first_chunk::<SIMPLE_PACKET_DATA_AT>(), self.interface(0))
+        else {
+            return pass(total, Skipped::Malformed);
+        };
+        let original_len = self.order.u32([a, b, c, d]);
+        let captured = if interface.snap_len == 0 { original_len } else { original_len.min(interface.snap_len) };
+        let room = block.len().saturating_sub(SIMPLE_PACKET_DATA_AT + TRAILER_OCTETS);
+        let data_len = usize::try_from(captured).unwrap_or(usize::MAX).min(room);
+        if data_len as u64 > u64::from(limits.record_octets) {
+            return pass(total, Skipped::Oversized);
+        }
+        let timestamp = self.time_or_last(None);
+        let extent = Extent {
+            record_len: block.len(),
+            data_at: SIMPLE_PACKET_DATA_AT,
+            data_len,
+            interface_id: 0,
+            link_type: interface.link_type,
+            original_len,
+            timestamp,
+        };
+        Step::Packet(extent.without_frame_check(interface.fcs_octets))
+    }
+
+    #[inline]
+    fn interface(&self, id: u32) -> Option<Interface> {
+        self.interfaces.get(usize::try_from(id).ok()?).copied().flatten()
+    }
+
+    #[inline]
+    fn time_or_last(&mut self, time: Option<Timestamp>) -> Timestamp {
+        match time {
+            Some(time) => self.last_time = time,
+            None => self.packets_without_time += 1,
+        }
+        self.last_time
+    }
+
+    #[inline]
+    fn check_trailer(&self, block: &[u8], total: u32) -> Option<Step> {
+        let got = self.order.u32(*block.last_chunk()?);
+        (got != total).then_some(Step::Damaged {
+            fault: Fault::TrailingBlockLength,
+            wanted: total.into(),
+            got: got.into(),
+        })
+    }
+}
+
+/// > Block Total Length (32 bits): an unsigned integer giving the total size of this block, in octets. […] This value
+/// > MUST be a multiple of 4.
+#[inline]
+fn check_length(total: u32, least: usize) -> Option<Step> {
+    if (total as usize) < least {
+        return Some(Step::Damaged { fault: Fault::BlockLength, wanted: least as u64, got: total.into() });
+    }
+    let rest = total % 4;
+    (rest != 0).then_some(Step::Damaged { fault: Fault::BlockAlignment, wanted: 0, got: rest.into() })
+}
+
+/// Passes over a whole block.
+fn pass(total: u32, why: Skipped) -> Step {
+    Step::Skip { octets: total.into(), trailer: None, why }
+}
+
+/// The options of a whole block.
+fn options_in(block: &[u8], at: usize) -> &[u8] {
+    block.get(at..block.len().saturating_sub(TRAILER_OCTETS)).unwrap_or_default()
+}
+
+const VERSION_MAJOR: u16 = 1;
+const SECTION_HEADER_MIN_OCTETS: usize = 28;
+const SECTION_OPTIONS_AT: usize = 24;
+const INTERFACE_OPTIONS_AT: usize = 16;
+const SIMPLE_PACKET_DATA_AT: usize = 12;
+const EPB_FLAGS: u16 = 2;
+const EPB_DROPCOUNT: u16 = 4;
+
+#[cfg(test)]
+mod tests;
