@@ -185,8 +185,8 @@ impl CaptureReader {
         self.packets
     }
 
-    /// Octets of the (decompressed) input that are done with: headers, packets and what was passed over. At the end of a whole capture
-    /// that is its length; after an error, the offset of the record it is about.
+    /// Octets of the (decompressed) input that are done with: headers, packets and what was passed over. At the end of a
+    /// whole capture that is its length; after an error, the offset of the record it is about.
     pub fn octets(&self) -> u64 {
         self.stopped_at.unwrap_or_else(|| self.buffer.position())
     }

@@ -169,7 +169,7 @@ mod tests {
         ];
         let outcome = |turns: &[(Role, &'static str)]| {
             let [mail] = talk(&opened(turns)).transactions.try_into().expect("one transaction");
-            (mail.outcome, mail.completed_by_reply())
+            (mail.outcome, mail.final_response.is_some())
         };
         let whole = [mail.as_slice(), &[(Role::Client, "\r\nt\r\n.\r\n")]].concat();
         assert_eq!(outcome(&whole), (Outcome::Incomplete, false));
@@ -177,12 +177,6 @@ mod tests {
         assert_eq!(outcome(&half), (Outcome::Aborted, false));
         let unanswered = [mail[0], (Role::Server, "250 ok\r\n250 ok\r\n")];
         assert_eq!(outcome(&unanswered), (Outcome::Aborted, false));
-    }
-
-    impl Transaction {
-        fn completed_by_reply(&self) -> bool {
-            self.final_response.is_some()
-        }
     }
 
     #[test]
