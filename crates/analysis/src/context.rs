@@ -111,7 +111,7 @@ impl<'a> Conversation<'a> {
             completed,
             outcome: transaction.outcome,
             query: Query { mail_from: &transaction.mail_from, rcpt_to, has_data: transaction.has_data },
-            response: Codes { codes: mail.answers().map(|response| response.code).collect(), successful: completed },
+            response: Codes { codes: transaction.answers(mail.session).map(|response| response.code).collect(), successful: completed },
             command_sequence: (detail_level >= 2).then(|| sequence(mail)),
         }
     }
@@ -127,9 +127,8 @@ fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
             Step::Command { timestamp: command.timestamp, command: &command.command, parameter: &command.parameter };
         steps.push((command.timestamp, 2 * index, step));
     }
-    let responses = mail.session.responses.get(mail.transaction.responses.clone()).unwrap_or_default();
-    for response in responses {
-        if let Some(index) = response.command.filter(|index| mail.transaction.commands.contains(index)) {
+    for response in mail.transaction.answers(mail.session) {
+        if let Some(index) = response.command {
             let step =
                 Step::Response { timestamp: response.timestamp, code: response.code, message: &response.parameter };
             steps.push((response.timestamp, 2 * index + 1, step));

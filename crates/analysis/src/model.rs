@@ -4,6 +4,7 @@
 //! made-up value.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -78,12 +79,27 @@ pub struct Session {
 }
 
 impl Session {
-    /// `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets. Not unique: see
-    /// [`crate::report::Report`].
-    pub fn four_tuple(&self) -> String {
-        let client = SocketAddr::new(self.client_ip, self.client_port);
-        let server = SocketAddr::new(self.server_ip, self.server_port);
-        format!("{client}-{server}")
+    /// Who talks to whom. Not unique: see [`crate::report::Report`].
+    pub fn four_tuple(&self) -> FourTuple {
+        FourTuple {
+            client: SocketAddr::new(self.client_ip, self.client_port),
+            server: SocketAddr::new(self.server_ip, self.server_port),
+        }
+    }
+}
+
+/// The two ends of a session; printed as `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FourTuple {
+    /// The side that speaks commands.
+    pub client: SocketAddr,
+    /// The side that answers.
+    pub server: SocketAddr,
+}
+
+impl fmt::Display for FourTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.client, self.server)
     }
 }
 
@@ -269,6 +285,14 @@ pub struct Transaction {
     pub commands: std::ops::Range<usize>,
     /// Where its replies stand in [`Session::responses`]; others may stand among them.
     pub responses: std::ops::Range<usize>,
+}
+
+impl Transaction {
+    /// Its replies, as they stand in the session.
+    pub fn answers<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = &'a Response> {
+        let responses = session.responses.get(self.responses.clone()).unwrap_or_default();
+        responses.iter().filter(|response| response.command.is_some_and(|command| self.commands.contains(&command)))
+    }
 }
 
 /// The command that carries a message.

@@ -1,5 +1,6 @@
 //! Everything that is known when all captures have been read.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use capture::FragmentCounts;
 use serde::Serialize;
 
 use crate::condition::Condition;
-use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
+use crate::model::{FourTuple, Outcome, RecipientOutcome, Session, Transaction};
 use crate::output::time::Time;
 use crate::plan::Unreadable;
 use crate::session::auth::AuthOutcome;
@@ -26,14 +27,13 @@ pub struct Report {
 impl Report {
     /// Puts sessions in order and names them.
     pub fn new(mut sessions: Vec<Session>, capture: Capture) -> Self {
-        sessions.sort_by_cached_key(|session| (session.first_seen, session.four_tuple()));
-        let summary = Summary::of(&sessions);
-        let mut seen: HashMap<String, u32> = HashMap::new();
+        let mut summary = Summary::default();
+        sessions.iter().for_each(|session| summary.add(session));
+        sessions.sort_by(|a, b| in_order((a.first_seen, a.four_tuple()), (b.first_seen, b.four_tuple())));
+        let mut occurrences = Occurrences::default();
         let name = |session: Session| {
             let four_tuple = session.four_tuple();
-            let count = seen.entry(four_tuple.clone()).and_modify(|count| *count += 1).or_insert(1);
-            let key = if *count == 1 { four_tuple } else { format!("{four_tuple}#{count}") };
-            (key, session)
+            (occurrences.next(four_tuple).key(four_tuple), session)
         };
         let sessions = sessions.into_iter().map(name).collect();
         Self { sessions, summary, capture }
@@ -54,6 +54,33 @@ impl Report {
     }
 }
 
+/// The order of sessions: by their first packet, then by their 4-tuple as it is printed.
+pub(crate) fn in_order(a: (Time, FourTuple), b: (Time, FourTuple)) -> Ordering {
+    // The text is made only where it decides.
+    a.0.cmp(&b.0).then_with(|| if a.1 == b.1 { Ordering::Equal } else { a.1.to_string().cmp(&b.1.to_string()) })
+}
+
+/// Numbers the connections of each 4-tuple, asked in the order of the sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Occurrences(HashMap<FourTuple, u32>);
+
+impl Occurrences {
+    pub(crate) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
+        Occurrence(*self.0.entry(four_tuple).and_modify(|count| *count += 1).or_insert(1))
+    }
+}
+
+/// The number of a connection among those of its 4-tuple, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Occurrence(u32);
+
+impl Occurrence {
+    /// The key of a session: its 4-tuple, with `#2`, `#3`, … for later connections of the same one.
+    pub(crate) fn key(self, four_tuple: FourTuple) -> String {
+        if self.0 == 1 { four_tuple.to_string() } else { format!("{four_tuple}#{}", self.0) }
+    }
+}
+
 /// A transaction with the session it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct Mail<'a> {
@@ -65,25 +92,6 @@ pub struct Mail<'a> {
     pub index: usize,
     /// The transaction.
     pub transaction: &'a Transaction,
-}
-
-impl Mail<'_> {
-    /// Its replies, as they stand in the session.
-    pub fn answers(&self) -> impl Iterator<Item = &Response> {
-        let range = &self.transaction.commands;
-        let responses = self.session.responses.get(self.transaction.responses.clone()).unwrap_or_default();
-        responses.iter().filter(|response| response.command.is_some_and(|command| range.contains(&command)))
-    }
-
-    /// Its replies, `command` counted from the transaction's first command on.
-    pub fn responses(&self) -> Vec<Response> {
-        let range = &self.transaction.commands;
-        let rebased = |response: &Response| {
-            let command = response.command.filter(|command| range.contains(command))?;
-            Some(Response { command: Some(command - range.start), ..response.clone() })
-        };
-        self.answers().filter_map(rebased).collect()
-    }
 }
 
 /// The totals of a report.
@@ -126,35 +134,54 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(sessions: &[Session]) -> Self {
-        let mut summary = Self { total_sessions: sessions.len(), ..Self::default() };
-        for session in sessions {
-            summary.total_commands += session.commands.len();
-            summary.tls_sessions += usize::from(session.uses_tls);
-            for response in &session.responses {
-                match response.class() {
-                    2 => summary.success_responses += 1,
-                    3 => summary.intermediate_responses += 1,
-                    4 | 5 => summary.error_responses += 1,
-                    _ => {}
-                }
-            }
-            summary.auth_attempts += session.auth.len();
-            for attempt in &session.auth {
-                match attempt.outcome {
-                    AuthOutcome::Success => summary.auth_successes += 1,
-                    AuthOutcome::Failure => summary.auth_failures += 1,
-                    AuthOutcome::Aborted | AuthOutcome::Unknown => {}
-                }
-            }
-            for transaction in &session.transactions {
-                summary.add(transaction);
+    /// Counts one more session.
+    pub fn add(&mut self, session: &Session) {
+        self.total_sessions += 1;
+        self.total_commands += session.commands.len();
+        self.tls_sessions += usize::from(session.uses_tls);
+        for response in &session.responses {
+            match response.class() {
+                2 => self.success_responses += 1,
+                3 => self.intermediate_responses += 1,
+                4 | 5 => self.error_responses += 1,
+                _ => {}
             }
         }
-        summary
+        self.auth_attempts += session.auth.len();
+        for attempt in &session.auth {
+            match attempt.outcome {
+                AuthOutcome::Success => self.auth_successes += 1,
+                AuthOutcome::Failure => self.auth_failures += 1,
+                AuthOutcome::Aborted | AuthOutcome::Unknown => {}
+            }
+        }
+        for transaction in &session.transactions {
+            self.add_transaction(transaction);
+        }
     }
 
-    fn add(&mut self, transaction: &Transaction) {
+    /// Counts everything that another part of the recording counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.total_sessions += other.total_sessions;
+        self.total_transactions += other.total_transactions;
+        self.completed_transactions += other.completed_transactions;
+        self.total_commands += other.total_commands;
+        self.auth_attempts += other.auth_attempts;
+        self.success_responses += other.success_responses;
+        self.error_responses += other.error_responses;
+        self.tls_sessions += other.tls_sessions;
+        self.rejected_transactions += other.rejected_transactions;
+        self.aborted_transactions += other.aborted_transactions;
+        self.incomplete_transactions += other.incomplete_transactions;
+        self.intermediate_responses += other.intermediate_responses;
+        self.recipients += other.recipients;
+        self.accepted_recipients += other.accepted_recipients;
+        self.message_bytes += other.message_bytes;
+        self.auth_successes += other.auth_successes;
+        self.auth_failures += other.auth_failures;
+    }
+
+    fn add_transaction(&mut self, transaction: &Transaction) {
         self.total_transactions += 1;
         match transaction.outcome {
             Outcome::Accepted => self.completed_transactions += 1,

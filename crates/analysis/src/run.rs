@@ -4,15 +4,23 @@ use capture::Decoder;
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
+use crate::model::Session;
 use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
 
-/// Reads all inputs of a plan. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
+/// Reads all inputs of a plan and keeps every session, for who needs them all at once.
 pub fn analyse(plan: &Plan, options: Options) -> Report {
     let mut sessions = Vec::new();
-    let mut observer = Observer::new(options, |session| sessions.push(session));
+    let capture = read(plan, options, |session| sessions.push(session));
+    Report::new(sessions, capture)
+}
+
+/// Reads all inputs of a plan and hands over each session as it ends, in the order in which they end. What is wrong with
+/// an input stands in [`Capture::files`]; what was read before counts.
+pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> Capture {
+    let mut observer = Observer::new(options, on_session);
     let mut table = FlowTable::new(FlowLimits::default());
     let mut decoder = Decoder::new();
     let mut counts = Counts::default();
@@ -36,7 +44,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         ("held_octets_per_direction", limits.held_per_direction),
         ("held_octets_per_table", limits.held_per_table),
     ];
-    let capture = Capture {
+    Capture {
         files,
         packets: counts.packets,
         tcp_segments: counts.tcp_segments,
@@ -45,8 +53,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         fragments,
         decode_errors: counts.decode_errors,
         limits_reached: reached.into_iter().chain(counts.inputs_ended).filter(|&(_, count)| count > 0).collect(),
-    };
-    Report::new(sessions, capture)
+    }
 }
 
 #[cfg(test)]
