@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::message::Message;
 use crate::model::{Command, FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
 use crate::output::codes::{Code, Enhanced};
+use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
 use crate::report::{Capture, Occurrence, Occurrences, Report, Summary, in_order};
@@ -90,6 +91,9 @@ const BATCH_SESSIONS: usize = 256;
 /// Commands and replies that fill a batch earlier: about a megabyte of lines.
 const BATCH_WEIGHT: usize = 4096;
 
+/// Octets of lines that a batch has room for at first; more than all but a few have.
+const BATCH_OCTETS: usize = 4 << 20;
+
 /// The lines of the document, made but not yet in order.
 #[derive(Debug)]
 pub struct Lines {
@@ -123,8 +127,10 @@ struct TransactionLine {
 
 impl Batch {
     fn of<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> serde_json::Result<Self> {
-        let mut batch = Self::default();
+        // Memory that is asked for and not touched costs nothing; growing step by step copies all lines twice.
+        let mut batch = Self { text: Vec::with_capacity(BATCH_OCTETS), ..Self::default() };
         sessions.into_iter().try_for_each(|session| batch.add(session))?;
+        batch.text.shrink_to_fit();
         Ok(batch)
     }
 
@@ -145,7 +151,7 @@ impl Batch {
 
     fn append(&mut self, value: &impl Serialize) -> serde_json::Result<Range<usize>> {
         let from = self.text.len();
-        serde_json::to_writer(&mut self.text, value)?;
+        json::append(&mut self.text, value)?;
         Ok(from..self.text.len())
     }
 }
