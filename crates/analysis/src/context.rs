@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::io;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::insights::security::{self, Finding, SecurityInsights};
 use crate::model::{Outcome, Session};
@@ -68,7 +69,7 @@ struct SessionView<'a> {
 struct Conversation<'a> {
     timestamp: Time,
     session: &'a str,
-    mail_from: &'a Option<String>,
+    mail_from: &'a Option<SmolStr>,
     rcpt_to: Vec<&'a str>,
     completed: bool,
     outcome: Outcome,
@@ -80,7 +81,7 @@ struct Conversation<'a> {
 
 #[derive(Serialize)]
 struct Query<'a> {
-    mail_from: &'a Option<String>,
+    mail_from: &'a Option<SmolStr>,
     rcpt_to: Vec<&'a str>,
     has_data: bool,
 }
@@ -94,7 +95,7 @@ struct Codes {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Step<'a> {
-    Command { timestamp: Time, command: &'a str, parameter: &'a Option<String> },
+    Command { timestamp: Time, command: &'a str, parameter: &'a Option<SmolStr> },
     Response { timestamp: Time, code: Code, message: &'a str },
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::message::Message;
 use crate::model::{Command, FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
@@ -232,9 +233,9 @@ fn in_order_of_time<'s, 'a>(sessions: &'s [Placed<'a>]) -> Vec<(&'s Placed<'a>, 
 /// The fields of a transaction behind its session's key.
 #[derive(Serialize)]
 struct TransactionFields<'a> {
-    mail_from: &'a Option<String>,
+    mail_from: &'a Option<SmolStr>,
     #[serde(serialize_with = "crate::output::pairs_as_map")]
-    mail_parameters: &'a [(String, Option<String>)],
+    mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
     rcpt_to: Vec<&'a str>,
     recipients: &'a [Recipient],
     further_recipients: u64,
@@ -243,7 +244,7 @@ struct TransactionFields<'a> {
     outcome: Outcome,
     completed: bool,
     final_response: Option<FinalResponse<'a>>,
-    queue_id: &'a Option<String>,
+    queue_id: &'a Option<SmolStr>,
     message: &'a Option<Message>,
     commands: &'a [Command],
     responses: Vec<Answer<'a>>,

@@ -1,14 +1,14 @@
 //! What is known of a mail session when it has ended, in the shape users see it: `Session` and what hangs on it.
 //!
-//! Text from the wire is kept as `String`; octets that are not UTF-8 have become U+FFFD. Absent is `None`, never a
+//! Text from the wire is kept as [`SmolStr`], which needs no memory of its own where it is short, as most of it is; octets
+//! that are not UTF-8 have become U+FFFD. Absent is `None`, never a
 //! made-up value.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::anomaly::Anomaly;
 use crate::message::Message;
@@ -44,9 +44,9 @@ pub struct Session {
     /// What the server said before it was asked anything.
     pub greeting: Option<Greeting>,
     /// Argument of the last HELO, EHLO or LHLO the server did not refuse; of the last one sent where each was refused.
-    pub helo: Option<String>,
+    pub helo: Option<SmolStr>,
     /// Its verb.
-    pub helo_verb: Option<String>,
+    pub helo_verb: Option<&'static str>,
     /// What the last accepted EHLO or LHLO was offered.
     pub extensions: Vec<ExtensionOffer>,
     /// Every command line, in order.
@@ -149,7 +149,7 @@ pub struct Greeting {
     /// 220, 554 or 421 as a rule.
     pub code: Code,
     /// The text behind it.
-    pub parameter: Arc<str>,
+    pub parameter: SmolStr,
     /// When it was complete.
     pub timestamp: Time,
 }
@@ -158,18 +158,18 @@ pub struct Greeting {
 #[derive(Debug, Clone, Serialize)]
 pub struct ExtensionOffer {
     /// In upper case.
-    pub keyword: String,
+    pub keyword: SmolStr,
     /// As sent.
-    pub parameters: Vec<String>,
+    pub parameters: Vec<SmolStr>,
 }
 
 /// A command line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Command {
     /// The verb in upper case; an unknown verb as it was typed.
-    pub command: Cow<'static, str>,
+    pub command: SmolStr,
     /// What follows the verb; `None` where nothing does. The secret of an AUTH command is redacted.
-    pub parameter: Option<String>,
+    pub parameter: Option<SmolStr>,
     /// When the line was complete.
     pub timestamp: Time,
 }
@@ -182,7 +182,7 @@ pub struct Response {
     /// The enhanced status code (RFC 2034), such as `5.1.1`.
     pub enhanced_code: Option<Enhanced>,
     /// The text behind the code, an enhanced status code included; lines joined by LF.
-    pub parameter: Arc<str>,
+    pub parameter: SmolStr,
     /// When it was complete.
     pub timestamp: Time,
     /// Index of the command it answers; `None` for the greeting and for replies nobody asked for.
@@ -262,9 +262,9 @@ pub struct Transaction {
     pub timestamp: Time,
     /// The reverse-path without brackets, source route and parameters; empty for the null sender; `None` where no MAIL
     /// was taken or it had no path.
-    pub mail_from: Option<String>,
+    pub mail_from: Option<SmolStr>,
     /// The parameters of MAIL, keywords in upper case.
-    pub mail_parameters: Vec<(String, Option<String>)>,
+    pub mail_parameters: Vec<(SmolStr, Option<SmolStr>)>,
     /// In the order of their RCPT commands.
     pub recipients: Vec<Recipient>,
     /// RCPT commands beyond the limit of recipients that are kept.
@@ -278,7 +278,7 @@ pub struct Transaction {
     /// The reply that decided.
     pub final_response: Option<Response>,
     /// The server's name for the mail, where the form of the final reply is known.
-    pub queue_id: Option<String>,
+    pub queue_id: Option<SmolStr>,
     /// What was sent as the message.
     pub message: Option<Message>,
     /// Its commands: from MAIL on, in [`Session::commands`].
@@ -323,7 +323,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct Recipient {
     /// The forward-path without brackets, source route and parameters.
-    pub address: String,
+    pub address: SmolStr,
     /// What the server said.
     pub outcome: RecipientOutcome,
     /// The reply's code.
@@ -331,10 +331,10 @@ pub struct Recipient {
     /// The reply's enhanced status code.
     pub enhanced_code: Option<Enhanced>,
     /// The reply's text.
-    pub parameter: Option<Arc<str>>,
+    pub parameter: Option<SmolStr>,
     /// The parameters of RCPT, keywords in upper case.
     #[serde(serialize_with = "crate::output::pairs_as_map")]
-    pub parameters: Vec<(String, Option<String>)>,
+    pub parameters: Vec<(SmolStr, Option<SmolStr>)>,
 }
 
 /// What the server said to a recipient.

@@ -329,7 +329,7 @@ mod tests {
         let opened_later = Session { first_seen: at(2), client_port: 1, ..session_of(vec![first]) };
         let report = report(vec![session_of(vec![second]), opened_later]);
         let senders: Vec<_> = report.transactions().iter().map(|mail| mail.transaction.mail_from.clone()).collect();
-        assert_eq!(senders, [Some("early@example.org".to_owned()), Some("late@example.org".to_owned())]);
+        assert_eq!(senders, [Some("early@example.org".into()), Some("late@example.org".into())]);
     }
 
     #[test]

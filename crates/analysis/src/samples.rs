@@ -86,7 +86,7 @@ pub(crate) fn session_of(transactions: Vec<Transaction>) -> Session {
 pub(crate) fn transaction(mail_from: &str, outcome: Outcome) -> Transaction {
     Transaction {
         timestamp: at(0),
-        mail_from: Some(mail_from.to_owned()),
+        mail_from: Some(mail_from.into()),
         mail_parameters: Vec::new(),
         recipients: Vec::new(),
         further_recipients: 0,
@@ -103,7 +103,7 @@ pub(crate) fn transaction(mail_from: &str, outcome: Outcome) -> Transaction {
 
 pub(crate) fn recipient(address: &str, outcome: RecipientOutcome) -> Recipient {
     Recipient {
-        address: address.to_owned(),
+        address: address.into(),
         outcome,
         code: None,
         enhanced_code: None,

@@ -3,6 +3,7 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
+use smol_str::SmolStr;
 use smtp_parser::{Command as Parsed, CommandLine, Reply, Verb};
 
 use super::Options;
@@ -50,7 +51,7 @@ pub(crate) struct Dialogue {
     pub(crate) responses: Vec<Response>,
     pub(crate) greeting: Option<Greeting>,
     greeting_expected: bool,
-    pub(crate) helo: Option<(Verb, Option<String>)>,
+    pub(crate) helo: Option<(Verb, Option<SmolStr>)>,
     pub(super) helo_accepted: bool,
     pub(crate) extensions: Vec<ExtensionOffer>,
     pub(crate) auth: Vec<AuthAttempt>,
@@ -122,9 +123,9 @@ impl Dialogue {
         let place = Place { command: Some(self.commands.len()), timestamp: at.timestamp };
         self.commands.push(Command {
             command: match line.known_verb() {
-                Some(verb) => verb.as_str().into(),
-                None if is_secret => REDACTED.into(),
-                None => text(line.verb).into(),
+                Some(verb) => SmolStr::new_static(verb.as_str()),
+                None if is_secret => SmolStr::new_static(REDACTED),
+                None => text(line.verb),
             },
             parameter: self.parameter(line, is_secret),
             timestamp: at.timestamp,

@@ -82,7 +82,7 @@ impl Tracker {
             },
             greeting: dialogue.greeting,
             helo,
-            helo_verb: helo_verb.map(|verb| verb.as_str().to_owned()),
+            helo_verb: helo_verb.map(|verb| verb.as_str()),
             extensions: dialogue.extensions,
             commands: dialogue.commands,
             responses: dialogue.responses,
