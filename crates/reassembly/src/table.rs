@@ -27,6 +27,7 @@ pub struct FlowTable<S> {
     leap: Option<Timestamp>,
     counts: LimitCounts,
     connections: u64,
+    unclaimed_octets: u64,
 }
 
 #[derive(Debug)]
@@ -51,12 +52,19 @@ impl<S> FlowTable<S> {
             leap: None,
             counts: LimitCounts::default(),
             connections: 0,
+            unclaimed_octets: 0,
         }
     }
 
     /// Connections seen so far.
     pub fn connections(&self) -> u64 {
         self.connections
+    }
+
+    /// Payload octets of segments that belong to no connection: resets of unknown ones, and what has come long after the
+    /// end of one.
+    pub fn unclaimed_octets(&self) -> u64 {
+        self.unclaimed_octets
     }
 
     /// How often each limit was reached so far.
@@ -73,11 +81,18 @@ impl<S> FlowTable<S> {
             Some(&slot) => match self.flow_mut(slot).map(|(flow, limits)| flow.claim(side, segment, limits)) {
                 Some(Claim::Own) => Some(slot),
                 Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
-                Some(Claim::Stray) | None => None,
+                Some(Claim::Stray) => {
+                    if let Some((flow, _)) = self.flow_mut(slot) {
+                        flow.discard(side, segment);
+                    }
+                    return self.expire(observer);
+                }
+                Some(Claim::Tail) | None => None,
             },
         };
-        if let Some(slot) = slot {
-            self.feed(slot, side, segment, observer);
+        match slot {
+            Some(slot) => self.feed(slot, side, segment, observer),
+            None => self.unclaimed_octets += segment.payload.len() as u64,
         }
         self.expire(observer);
     }
@@ -301,6 +316,8 @@ mod tests {
             ack: None,
             flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
             payload: payload.as_bytes(),
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::from_nanos(second * 1_000_000_000),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use capture::{Flags, Segment, SeqNumber, Timestamp};
 use reassembly::{
-    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowStart, FlowTable, Interest, PerDirection,
+    Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowStart, FlowTable, Interest, PerDirection,
     StreamEvent, StreamOctets,
 };
 
@@ -69,7 +69,8 @@ struct Seen {
     end: Option<FlowEnd>,
     /// In order of delivery: `>` from the originator, `<` from the responder, gaps as `[cause len]`.
     story: String,
-    conflicts: u64,
+    /// Offset, length, octets of the segment captured first and of the later one.
+    conflicts: Vec<(u64, u64, u64, u64)>,
     /// For each delivery: the other direction, what of it was acknowledged, what of it had been delivered.
     causes: Vec<(Direction, u64, u64)>,
     next: PerDirection<u64>,
@@ -108,7 +109,9 @@ impl FlowObserver for Recorder {
             StreamEvent::Gap { direction, len, cause, .. } => {
                 seen.story += &format!(" {}[{cause:?}_{len}]", arrow(direction));
             }
-            StreamEvent::Overlap { len, conflicting: true, .. } => seen.conflicts += len,
+            StreamEvent::Overlap { offset, len, comparison: Comparison::Different { first, later }, .. } => {
+                seen.conflicts.push((offset, len, first, later));
+            }
             StreamEvent::Overlap { .. } => {}
             StreamEvent::HalfClosed { direction, .. } => seen.story += &format!(" {}.", arrow(direction)),
         }
@@ -153,6 +156,8 @@ fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Se
             ack: seg.ack.map(SeqNumber::new),
             flags: seg.flags,
             payload: &seg.payload,
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: seg.missing,
             timestamp: Timestamp::from_nanos(seg.millis * 1_000_000),
@@ -237,7 +242,8 @@ fn a_retransmission_is_delivered_once() {
 fn of_conflicting_copies_the_first_captured_counts() {
     let seen = one(&after_handshake([c(102).data("cdef"), c(100).data("abXYZf"), c(106).data("gh")]));
     assert_eq!(seen.story, " >abcdefgh");
-    assert_eq!((seen.conflicts, seen.octets[0].conflicting), (4, 4));
+    assert_eq!(seen.conflicts, [(2, 4, 4, 6)], "four octets at 2 of a segment of four and one of six");
+    assert_eq!(seen.octets[0].conflicting, 4);
 }
 
 #[test]
@@ -325,6 +331,8 @@ fn one_corrupt_time_ends_no_other_connection() {
         ack: None,
         flags: Flags { syn: true, ..Flags::default() },
         payload: &[],
+        window: 65_535,
+        window_scale: None,
         payload_at: None,
         missing: 0,
         timestamp: Timestamp::from_nanos(4_000_000_000_000_000_000),
@@ -492,6 +500,8 @@ fn the_limit_on_flows_evicts_the_one_silent_for_the_longest() {
             ack: None,
             flags: Flags { syn: true, ..Flags::default() },
             payload: &[],
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::from_nanos(millis * 1_000_000),
