@@ -176,7 +176,13 @@ fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
             let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
             tracker.gap(role(direction, client), len, at);
         }
-        StreamEvent::Overlap { direction, offset, len, comparison: Comparison::Different { first, later }, timestamp } => {
+        StreamEvent::Overlap {
+            direction,
+            offset,
+            len,
+            comparison: Comparison::Different { first, later },
+            timestamp,
+        } => {
             let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
             tracker.conflict(role(direction, client), len, (first, later), at);
         }

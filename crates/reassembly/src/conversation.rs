@@ -86,13 +86,7 @@ impl Conversation {
     }
 
     /// Makes a gap of the hole in front of what waits in this direction, until at most `cost` waits.
-    pub(crate) fn shrink(
-        &mut self,
-        direction: Direction,
-        cost: usize,
-        now: Timestamp,
-        emit: &mut Emit<'_>,
-    ) {
+    pub(crate) fn shrink(&mut self, direction: Direction, cost: usize, now: Timestamp, emit: &mut Emit<'_>) {
         while self.streams[direction].held.cost() > cost {
             self.give_up(direction, GapCause::ReorderLimit, now, emit);
             self.drain(emit);
@@ -156,13 +150,7 @@ impl Conversation {
     }
 
     /// Delivers the new octets of a segment at once if their turn has come, else holds a copy.
-    fn payload(
-        &mut self,
-        direction: Direction,
-        segment: &Segment<'_>,
-        new: Incoming<'_>,
-        emit: &mut Emit<'_>,
-    ) {
+    fn payload(&mut self, direction: Direction, segment: &Segment<'_>, new: Incoming<'_>, emit: &mut Emit<'_>) {
         let captured = new.bytes.len();
         let waits_for_cause = new.acknowledged.is_some_and(|offset| self.streams[!direction].is_behind(offset));
         let first = if segment.flags.syn { segment.seq.plus(1) } else { segment.seq };
@@ -310,14 +298,7 @@ impl Conversation {
         }
     }
 
-    fn gap(
-        &mut self,
-        direction: Direction,
-        len: u64,
-        cause: GapCause,
-        timestamp: Timestamp,
-        emit: &mut Emit<'_>,
-    ) {
+    fn gap(&mut self, direction: Direction, len: u64, cause: GapCause, timestamp: Timestamp, emit: &mut Emit<'_>) {
         let stream = &mut self.streams[direction];
         let offset = stream.next;
         stream.next += len;
@@ -373,13 +354,7 @@ impl Conversation {
     }
 
     /// Delivers the first held piece of this direction, whatever it waits for.
-    fn give_up(
-        &mut self,
-        direction: Direction,
-        cause: GapCause,
-        now: Timestamp,
-        emit: &mut Emit<'_>,
-    ) {
+    fn give_up(&mut self, direction: Direction, cause: GapCause, now: Timestamp, emit: &mut Emit<'_>) {
         // The other direction first, as far as it is known to have been received.
         let awaited = self.streams[direction].held.first().and_then(|(_, piece)| piece.acknowledged);
         let other = &self.streams[!direction];

@@ -15,11 +15,11 @@ use std::net::SocketAddr;
 
 use capture::{Encapsulation, Segment, SeqNumber, Timestamp};
 
+use crate::FlowLimits;
 use crate::conversation::{Conversation, Emit};
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
 use crate::stream::StreamOctets;
-use crate::FlowLimits;
 
 /// A connection with what its observer keeps for it. Owned: it can be moved to another table or thread.
 #[derive(Debug)]

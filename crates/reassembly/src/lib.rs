@@ -35,7 +35,9 @@ mod limits;
 mod stream;
 mod table;
 
-pub use event::{Comparison, Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent};
+pub use event::{
+    Comparison, Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent,
+};
 pub use flow::{Flow, FlowInfo};
 pub use key::FlowKey;
 pub use limits::{FlowLimits, LimitCounts};
