@@ -191,7 +191,7 @@ pub trait FlowObserver {
     /// What the observer keeps for a connection; it travels in the [`Flow`].
     type State;
 
-    /// A connection was seen for the first time.
+    /// A connection has shown more than a handshake, or is about to close without.
     fn open(&mut self, flow: &FlowInfo) -> Self::State;
 
     /// Something happened on it. In stream order for each direction, in causal order between the two. After

@@ -68,8 +68,8 @@ struct PendingSyn {
 pub(crate) enum Claim {
     /// It belongs to it.
     Own,
-    /// It belongs to a later connection, whose SYN this is or was seen at the given time, sent by this address.
-    Next(Option<(SocketAddr, SeqNumber, Timestamp)>),
+    /// It belongs to a later connection, whose SYN this is or was seen at the given time with this number.
+    Next(Option<(SeqNumber, Timestamp)>),
     /// It belongs to nothing that can be told yet.
     Stray,
     /// It comes after the connection has ended by silence, and begins none.
@@ -145,6 +145,12 @@ impl<S> Flow<S> {
         self
     }
 
+    /// With the times of all its segments, of which some were seen more often than taken in.
+    pub(crate) fn with_times(mut self, first_seen: Timestamp, last_seen: Timestamp) -> Self {
+        (self.info.first_seen, self.info.last_seen) = (first_seen, last_seen);
+        self
+    }
+
     pub(crate) fn direction(&self, side: Side) -> Direction {
         if side == self.originator_side { Direction::FromOriginator } else { Direction::FromResponder }
     }
@@ -163,7 +169,7 @@ impl<S> Flow<S> {
                 && pending.direction == !direction
                 && (0..=i64::from(pending.octets)).contains(&i64::from(ack.distance_from(pending.isn.plus(1))))
             {
-                return Claim::Next(Some((segment.destination, pending.isn, pending.timestamp)));
+                return Claim::Next(Some((pending.isn, pending.timestamp)));
             }
             if own.began_with(segment.seq) || (own.is_untouched() && !self.has_ended()) {
                 return Claim::Own;
@@ -189,7 +195,7 @@ impl<S> Flow<S> {
             && segment.seq == pending.isn.plus(1)
             && self.conversation.streams[direction].expected() != Some(segment.seq)
         {
-            return Claim::Next(Some((segment.source, pending.isn, pending.timestamp)));
+            return Claim::Next(Some((pending.isn, pending.timestamp)));
         }
         Claim::Own
     }
@@ -244,10 +250,20 @@ impl<S> Flow<S> {
         });
     }
 
-    /// Memory that waiting octets take, in octets: together, and in the direction that holds more.
-    pub(crate) fn held_cost(&self) -> (usize, usize) {
-        let largest = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
-        (self.conversation.held_cost(), largest.into_iter().max().unwrap_or(0))
+    /// Memory that waiting octets take, in octets.
+    pub(crate) fn held_cost(&self) -> usize {
+        self.conversation.held_cost()
+    }
+
+    /// The same in the direction that holds more.
+    pub(crate) fn largest_held_cost(&self) -> usize {
+        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
+        costs.into_iter().max().unwrap_or(0)
+    }
+
+    /// Whether neither side has shown an octet or an end of its stream.
+    pub(crate) fn is_silent(&self) -> bool {
+        Direction::BOTH.iter().all(|&direction| self.conversation.streams[direction].is_empty())
     }
 
     /// Whether the capture shows its end. Where one side was not captured, the other one's FIN has to do.
@@ -434,8 +450,8 @@ mod tests {
         assert!(matches!(claim(&mut flow, &segment(true, 9000, None, "S", "")), Claim::Stray));
         assert!(matches!(claim(&mut flow, &segment(true, 106, Some(301), "", "x")), Claim::Own));
         let answer = segment(false, 7000, Some(9001), "S", "");
-        let Claim::Next(Some((caller, isn, _))) = claim(&mut flow, &answer) else { panic!("a new connection") };
-        assert_eq!((caller.port(), isn), (40_000, SeqNumber::new(9000)));
+        let Claim::Next(Some((isn, _))) = claim(&mut flow, &answer) else { panic!("a new connection") };
+        assert_eq!(isn, SeqNumber::new(9000));
     }
 
     #[test]
