@@ -242,17 +242,22 @@ pub struct Octets {
     pub server: DirectionOctets,
 }
 
-/// What became of the payload octets of one direction.
+/// What became of the payload octets of one direction: `payload` is `delivered`, `retransmitted`, `conflicting` and
+/// `discarded` together, and the stream is `delivered` and `missing` octets long.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct DirectionOctets {
     /// In captured segments, each copy counted.
     pub payload: u64,
+    /// Those that make up the stream, each once.
+    pub delivered: u64,
     /// Copies of octets that were there already.
     pub retransmitted: u64,
     /// Sent, and not in the capture.
     pub missing: u64,
     /// Copies that differ from what was captured first.
     pub conflicting: u64,
+    /// No part of the stream: outside any window, behind the FIN, in a reset or a keep-alive.
+    pub discarded: u64,
 }
 
 /// One mail transaction (RFC 5321 §3.3).

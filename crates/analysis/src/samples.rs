@@ -152,6 +152,8 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
             ack: (!is_client || !flags.syn).then(|| SeqNumber::new(other)),
             flags,
             payload: text.as_bytes(),
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: at(second).0,

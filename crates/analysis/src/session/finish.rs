@@ -121,9 +121,11 @@ fn octets<S>(flow: &Flow<S>, direction: Direction) -> DirectionOctets {
     let octets = flow.octets(direction);
     DirectionOctets {
         payload: octets.payload,
+        delivered: octets.delivered,
         retransmitted: octets.retransmitted,
         missing: octets.missing,
         conflicting: octets.conflicting,
+        discarded: octets.discarded,
     }
 }
 
