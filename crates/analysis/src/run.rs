@@ -49,6 +49,7 @@ pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> C
         packets: counts.packets,
         tcp_segments: counts.tcp_segments,
         tcp_connections: table.connections(),
+        unclaimed_octets: table.unclaimed_octets(),
         encapsulations: counts.encapsulations,
         fragments,
         decode_errors: counts.decode_errors,

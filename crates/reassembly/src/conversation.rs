@@ -224,8 +224,16 @@ impl Conversation {
         }
     }
 
+    /// Whether nothing can follow any more: both sides' FINs were reached, and acknowledged.
+    pub(crate) fn is_over(&self) -> bool {
+        Direction::BOTH.iter().all(|&direction| {
+            let stream = &self.streams[direction];
+            stream.half_closed && stream.fin_acknowledged
+        })
+    }
+
     /// Whether something is held or unexplained, so that more than the plain path is needed.
-    fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         Direction::BOTH.iter().any(|&direction| {
             let stream = &self.streams[direction];
             !stream.held.is_empty() || stream.stalled_since.is_some()

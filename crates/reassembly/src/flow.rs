@@ -12,11 +12,13 @@
 //! that acknowledges it — or, where that side was not captured, the first octet behind it — makes a new connection.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use capture::{Encapsulation, Segment, SeqNumber, Timestamp};
 
 use crate::FlowLimits;
 use crate::conversation::{Conversation, Emit};
+use crate::ended::Ended;
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
 use crate::stream::StreamOctets;
@@ -171,7 +173,7 @@ impl<S> Flow<S> {
             {
                 return Claim::Next(Some((pending.isn, pending.timestamp)));
             }
-            if own.began_with(segment.seq) || (own.is_untouched() && !self.has_ended()) {
+            if own.beginning().can_be(segment.seq) || (own.is_untouched() && !self.has_ended()) {
                 return Claim::Own;
             }
             if self.has_ended() {
@@ -281,8 +283,32 @@ impl<S> Flow<S> {
     }
 
     /// How long it may be silent and still be the same connection.
-    pub(crate) fn patience(&self, limits: &FlowLimits) -> std::time::Duration {
+    pub(crate) fn patience(&self, limits: &FlowLimits) -> Duration {
         if self.has_ended() { limits.linger_time } else { limits.idle_time }
+    }
+
+    /// After which silence nothing will be added to it any more, although segments of it may still come: see
+    /// [`Ended`]. `None` while it has not ended, or while it may not have been the last of its 4-tuple.
+    pub(crate) fn settles_after(&self, limits: &FlowLimits) -> Option<Duration> {
+        if !self.has_ended() || self.pending_syn.is_some() {
+            return None;
+        }
+        Some(match &self.conversation {
+            conversation if conversation.ignored || conversation.is_over() => Duration::ZERO,
+            conversation if conversation.is_waiting() => limits.linger_time,
+            _ => limits.reorder_time,
+        })
+    }
+
+    /// What is remembered of it once it was handed over.
+    pub(crate) fn remembered(&self) -> Ended {
+        let beginning = |side| self.conversation.streams[self.direction(side)].beginning();
+        Ended {
+            key: self.info.key,
+            last_seen: self.info.last_seen,
+            low: beginning(Side::Low),
+            high: beginning(Side::High),
+        }
     }
 
     pub(crate) fn last_seen(&self) -> Timestamp {

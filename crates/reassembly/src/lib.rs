@@ -22,6 +22,7 @@
 //! | `conversation` | both directions together: order of delivery, gaps |
 //! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
 //! | `handshake` | a connection that has not shown more than that |
+//! | `ended` | what is remembered of a connection that is over |
 //! | `table` | all connections: look-up, idle time, limits |
 //! | `chain` | the order in which connections were last seen |
 //! | `limits` | every bound, with its default and unit |
@@ -29,6 +30,7 @@
 mod assembler;
 mod chain;
 mod conversation;
+mod ended;
 mod event;
 mod flow;
 mod handshake;

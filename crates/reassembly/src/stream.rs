@@ -9,6 +9,7 @@
 use capture::{Segment, SeqNumber, Timestamp};
 
 use crate::assembler::Assembler;
+use crate::ended::Beginning;
 
 /// One direction. `next <= fin` once the FIN is known; `next` never goes back.
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ pub(crate) struct Stream {
     pub(crate) fin: Option<u64>,
     /// Offset up to which the other side was willing to receive, as far as its windows were captured.
     window_edge: Option<u64>,
+    /// Whether the other side has acknowledged the FIN.
+    pub(crate) fin_acknowledged: bool,
     /// What this side said in its SYN about its own windows.
     scale: Scale,
     /// Whether the FIN was delivered.
@@ -122,9 +125,9 @@ impl Stream {
         !self.origin_is_settled && self.is_empty()
     }
 
-    /// Whether a SYN with this number can be the one this stream began with.
-    pub(crate) fn began_with(&self, isn: SeqNumber) -> bool {
-        self.origin == Some(isn.plus(1)) || (self.origin.is_none() && !self.seen)
+    /// How it began, as far as is known.
+    pub(crate) fn beginning(&self) -> Beginning {
+        self.origin.map_or(Beginning::Unseen, Beginning::At)
     }
 
     /// Makes the first number seen the origin, where nothing better is known. Returns by how much offsets have become
@@ -157,6 +160,8 @@ impl Stream {
     /// Records an acknowledgment by the other side and returns the offset it stands for, without the FIN.
     pub(crate) fn on_ack(&mut self, ack: SeqNumber) -> Option<u64> {
         let offset = u64::try_from(self.offset_of(ack)?).ok()?;
+        // The FIN takes a number, too (RFC 9293 §3.4).
+        self.fin_acknowledged |= self.fin.is_some_and(|fin| offset > fin);
         let offset = self.fin.map_or(offset, |fin| offset.min(fin));
         self.was_acknowledged = true;
         self.acknowledged = self.acknowledged.max(offset);

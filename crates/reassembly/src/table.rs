@@ -1,8 +1,9 @@
 //! All connections of a recording: one look-up per segment, idle time, limits.
 //!
 //! Connections live in a slab; a map leads from the key to the slot. One chain through the slots for each [`Rank`] holds
-//! them in the order of their last segment, so that the one silent for the longest is always at the front; another one
-//! holds those with octets that wait, in the order in which they began to.
+//! them in the order of their last segment, so that the one silent for the longest is always at the front, and all of a
+//! rank may be silent for the same time; another one holds those with octets that wait, in the order in which they began
+//! to.
 
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use capture::{Segment, SeqNumber, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::chain::{Chain, Linked, Links};
+use crate::ended::Ended;
 use crate::flow::{Claim, Flow};
 use crate::handshake::Handshake;
 use crate::key::{FlowKey, Side};
@@ -29,6 +31,8 @@ pub struct FlowTable<S> {
     waiting: Chain<BY_WAIT>,
     held: usize,
     now: Timestamp,
+    /// Before this time no connection has been silent for too long.
+    due: Timestamp,
     leap: Option<Timestamp>,
     counts: LimitCounts,
     connections: u64,
@@ -49,12 +53,17 @@ enum Entry<S> {
     Free,
     Handshake(Handshake),
     Flow(Box<Flow<S>>),
+    Ended(Ended),
 }
 
 /// What a connection has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
-    /// Its end: it is only remembered.
+    /// Its end, and it was handed over or is a mere handshake: it is only remembered.
+    Remembered,
+    /// Its end, and nothing is missing: only what the capture has out of order can be added.
+    Settling,
+    /// Its end, but octets still wait.
     Lingering,
     /// No octet yet.
     Silent,
@@ -63,7 +72,18 @@ enum Rank {
 }
 
 impl Rank {
-    const ALL: [Self; 3] = [Self::Lingering, Self::Silent, Self::Open];
+    const ALL: [Self; 5] = [Self::Remembered, Self::Settling, Self::Lingering, Self::Silent, Self::Open];
+    /// Those that have shown their end.
+    const ENDED: [Self; 3] = [Self::Remembered, Self::Settling, Self::Lingering];
+
+    /// How long a connection of this rank may be silent.
+    fn patience(self, limits: &FlowLimits) -> Duration {
+        match self {
+            Self::Settling => limits.reorder_time,
+            Self::Remembered | Self::Lingering => limits.linger_time,
+            Self::Silent | Self::Open => limits.idle_time,
+        }
+    }
 }
 
 /// The links of the chain of each rank.
@@ -84,6 +104,7 @@ impl<S> FlowTable<S> {
             waiting: Chain::default(),
             held: 0,
             now: Timestamp::from_nanos(i64::MIN),
+            due: Timestamp::from_nanos(i64::MAX),
             leap: None,
             counts: LimitCounts::default(),
             connections: 0,
@@ -116,7 +137,8 @@ impl<S> FlowTable<S> {
             Some(slot) if self.advance_handshake(slot, side, segment) => None,
             Some(slot) => {
                 self.make_flow(slot, observer);
-                match self.flow_mut(slot).map(|(flow, limits)| flow.claim(side, segment, limits)) {
+                self.settle_if_silent(slot, segment.timestamp, observer);
+                match self.claim(slot, side, segment) {
                     Some(Claim::Own) => Some(slot),
                     Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
                     Some(Claim::Stray) => {
@@ -155,9 +177,24 @@ impl<S> FlowTable<S> {
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);
         // In the order of their last segments, so that the result does not depend on the order of a hash map.
-        while let Some(slot) = self.front(Rank::Lingering).or(self.oldest([Rank::Open, Rank::Silent])) {
+        while let Some(slot) = self.oldest(&Rank::ENDED).or_else(|| self.oldest(&[Rank::Open, Rank::Silent])) {
             self.end(slot, FlowEnd::EndOfCapture, observer);
         }
+    }
+
+    fn claim(&mut self, slot: u32, side: Side, segment: &Segment<'_>) -> Option<Claim> {
+        let claim = match &mut self.flows.get_mut(slot as usize)?.entry {
+            Entry::Flow(flow) => flow.claim(side, segment, &self.limits),
+            Entry::Ended(ended) => {
+                let claim = ended.claim(side, segment, &self.limits);
+                if matches!(claim, Claim::Tail) {
+                    self.touch(slot, Rank::Remembered);
+                }
+                claim
+            }
+            Entry::Handshake(_) | Entry::Free => return None,
+        };
+        Some(claim)
     }
 
     /// A connection that has not been seen before; returned if the segment is still to be fed. A RST alone, or a bare FIN,
@@ -233,9 +270,7 @@ impl<S> FlowTable<S> {
             let key = flows.get(slot as usize).and_then(|place| place.entry.key());
             key.map_or(0, |key| hasher.hash_one(key))
         });
-        if let Some(chain) = self.ranks.get_mut(rank as usize) {
-            chain.push_back(slot, &mut self.flows);
-        }
+        self.link(slot, rank);
         slot
     }
 
@@ -246,7 +281,7 @@ impl<S> FlowTable<S> {
         };
         let advances = handshake.advance(side, segment, &self.limits);
         if advances {
-            let rank = if handshake.has_ended() { Rank::Lingering } else { Rank::Silent };
+            let rank = if handshake.has_ended() { Rank::Remembered } else { Rank::Silent };
             self.touch(slot, rank);
         }
         advances
@@ -275,10 +310,12 @@ impl<S> FlowTable<S> {
             flow.shrink(limits.held_octets_per_direction, observer);
             held = flow.held_cost();
         }
-        let rank = match (flow.has_ended(), flow.is_silent()) {
-            (true, _) => Rank::Lingering,
-            (false, true) => Rank::Silent,
-            (false, false) => Rank::Open,
+        let settles_after = flow.settles_after(limits);
+        let rank = match settles_after {
+            Some(time) if time <= limits.reorder_time => Rank::Settling,
+            _ if flow.has_ended() => Rank::Lingering,
+            _ if flow.is_silent() => Rank::Silent,
+            _ => Rank::Open,
         };
         self.counts.held_per_direction += u64::from(is_too_much);
         self.touch(slot, rank);
@@ -287,13 +324,48 @@ impl<S> FlowTable<S> {
             self.note_waiting(slot, held > 0);
             self.make_room(observer);
         }
+        if settles_after == Some(Duration::ZERO) {
+            self.settle(slot, observer);
+        }
     }
 
-    /// Puts a connection at the end of the chain of its rank.
+    /// Hands over a connection that has ended and been silent since, by its own packets.
+    fn settle_if_silent<O: FlowObserver<State = S>>(&mut self, slot: u32, now: Timestamp, observer: &mut O) {
+        let is_silent = self.flow_mut(slot).is_some_and(|(flow, limits)| {
+            flow.settles_after(limits).is_some_and(|time| now.since(flow.last_seen()) > time)
+        });
+        if is_silent {
+            self.settle(slot, observer);
+        }
+    }
+
+    /// Hands over a connection that has ended; it is remembered.
+    fn settle<O: FlowObserver<State = S>>(&mut self, slot: u32, observer: &mut O) {
+        self.note_waiting(slot, false);
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
+        place.entry = Entry::Ended(flow.remembered());
+        self.touch(slot, Rank::Remembered);
+        self.hand_over(flow, FlowEnd::Closed, observer);
+    }
+
+    fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Box<Flow<S>>, reason: FlowEnd, observer: &mut O) {
+        self.held -= flow.held_cost();
+        flow.finish(observer);
+        let end = flow.end_or(reason);
+        observer.close(*flow, end);
+    }
+
+    /// Moves a connection to the end of the chain of its rank.
     fn touch(&mut self, slot: u32, rank: Rank) {
         self.unlink(slot);
+        self.link(slot, rank);
+    }
+
+    fn link(&mut self, slot: u32, rank: Rank) {
         if let Some(place) = self.flows.get_mut(slot as usize) {
             place.rank = rank;
+            self.due = self.due.min(place.entry.last_seen().plus(rank.patience(&self.limits)));
         }
         if let Some(chain) = self.ranks.get_mut(rank as usize) {
             chain.push_back(slot, &mut self.flows);
@@ -313,9 +385,8 @@ impl<S> FlowTable<S> {
     }
 
     /// Of the connections at the front of these chains the one silent for the longest.
-    fn oldest(&self, ranks: [Rank; 2]) -> Option<u32> {
-        let last_seen = |&slot: &u32| self.flows.get(slot as usize).map(|place| place.entry.last_seen());
-        ranks.into_iter().filter_map(|rank| self.front(rank)).min_by_key(last_seen)
+    fn oldest(&self, ranks: &[Rank]) -> Option<u32> {
+        ranks.iter().filter_map(|&rank| self.front(rank)).min_by_key(|&slot| self.last_seen(slot))
     }
 
     /// Records whether octets of this connection wait.
@@ -348,31 +419,37 @@ impl<S> FlowTable<S> {
     /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
     /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
     fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        for rank in Rank::ALL {
-            while let Some(slot) = self.front(rank) {
-                let now = self.now;
-                let Some(place) = self.flows.get(slot as usize) else { break };
-                if now.since(place.entry.last_seen()) <= place.entry.patience(&self.limits) {
-                    self.pass_over_the_future(slot, rank);
-                    break;
-                }
-                self.end(slot, FlowEnd::Idle, observer);
-            }
+        if self.now <= self.due {
+            return;
         }
-    }
-
-    /// A flow whose last packet is later than now (its time was corrupt) must not stand in the way of those behind it.
-    fn pass_over_the_future(&mut self, slot: u32, rank: Rank) {
-        if self.flows.get(slot as usize).is_some_and(|place| place.entry.last_seen() > self.now) {
-            self.touch(slot, rank);
+        self.due = Timestamp::from_nanos(i64::MAX);
+        for rank in Rank::ALL {
+            while let Some((slot, last_seen)) = self.front(rank).and_then(|slot| Some((slot, self.last_seen(slot)?))) {
+                let due = last_seen.plus(rank.patience(&self.limits));
+                if self.now > due {
+                    match rank {
+                        Rank::Settling => self.settle(slot, observer),
+                        _ => self.end(slot, FlowEnd::Idle, observer),
+                    }
+                    continue;
+                }
+                if last_seen > self.now {
+                    // Its time was corrupt: it must not stand in the way of those behind it, which are looked at next.
+                    self.touch(slot, rank);
+                    self.due = self.now;
+                }
+                self.due = self.due.min(due);
+                break;
+            }
         }
     }
 
     /// Makes room for one more connection. One that has shown octets goes last: a flood of SYNs must not end it.
     fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        let oldest = self.oldest([Rank::Lingering, Rank::Silent]).or(self.front(Rank::Open));
+        let [remembered, settling, lingering] = Rank::ENDED;
+        let oldest = self.oldest(&[remembered, settling, lingering, Rank::Silent]).or(self.front(Rank::Open));
         let Some(slot) = oldest else { return };
-        let is_open = self.flows.get(slot as usize).is_some_and(|place| place.rank != Rank::Lingering);
+        let is_open = self.flows.get(slot as usize).is_some_and(|place| !Rank::ENDED.contains(&place.rank));
         self.counts.flows_evicted += u64::from(is_open);
         self.end(slot, FlowEnd::Evicted, observer);
     }
@@ -382,22 +459,25 @@ impl<S> FlowTable<S> {
         self.unlink(slot);
         self.note_waiting(slot, false);
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
-        let Entry::Flow(mut flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
-        let hash = self.hasher.hash_one(flow.info().key);
+        let entry = std::mem::replace(&mut place.entry, Entry::Free);
+        let Some(hash) = entry.key().map(|key| self.hasher.hash_one(key)) else { return };
         if let Ok(entry) = self.slots.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }
         self.free.push(slot);
-        self.held -= flow.held_cost();
-        flow.finish(observer);
-        let end = flow.end_or(reason);
-        observer.close(*flow, end);
+        if let Entry::Flow(flow) = entry {
+            self.hand_over(flow, reason, observer);
+        }
+    }
+
+    fn last_seen(&self, slot: u32) -> Option<Timestamp> {
+        self.flows.get(slot as usize).map(|place| place.entry.last_seen())
     }
 
     fn flow_mut(&mut self, slot: u32) -> Option<(&mut Flow<S>, &FlowLimits)> {
         match &mut self.flows.get_mut(slot as usize)?.entry {
             Entry::Flow(flow) => Some((flow, &self.limits)),
-            Entry::Handshake(_) | Entry::Free => None,
+            Entry::Handshake(_) | Entry::Ended(_) | Entry::Free => None,
         }
     }
 }
@@ -408,6 +488,7 @@ impl<S> Entry<S> {
             Self::Free => None,
             Self::Handshake(handshake) => Some(handshake.key()),
             Self::Flow(flow) => Some(&flow.info().key),
+            Self::Ended(ended) => Some(&ended.key),
         }
     }
 
@@ -416,14 +497,7 @@ impl<S> Entry<S> {
             Self::Free => Timestamp::default(),
             Self::Handshake(handshake) => handshake.last_seen(),
             Self::Flow(flow) => flow.last_seen(),
-        }
-    }
-
-    fn patience(&self, limits: &FlowLimits) -> Duration {
-        match self {
-            Self::Free => Duration::ZERO,
-            Self::Handshake(handshake) => handshake.patience(limits),
-            Self::Flow(flow) => flow.patience(limits),
+            Self::Ended(ended) => ended.last_seen,
         }
     }
 }

@@ -252,7 +252,33 @@ fn late_segments_of_a_closed_connection_are_no_new_one() {
         c(99).syn().at(30),
     ]));
     assert_eq!(seen.story, " >ab >. <.");
-    assert_eq!(seen.last_seen, 30);
+    assert_eq!((seen.end, seen.last_seen), (Some(FlowEnd::Closed), 0), "it was over before they came");
+}
+
+/// RFC 9293 §3.6: a connection is closed when each side's FIN was sent and acknowledged. Nothing can follow, so that its
+/// observer need not wait for the end of the time that it is remembered.
+#[test]
+fn a_connection_is_handed_over_when_both_ends_are_acknowledged() {
+    let ended_after = |segments: &[Seg]| {
+        let (mut table, mut recorder) = (FlowTable::new(FlowLimits::default()), Recorder::default());
+        run_open(&mut table, &mut recorder, segments);
+        recorder.flows.len()
+    };
+    let until_last_ack = after_handshake([c(100).ack(500).data("ab").fin(), s(500).ack(103).fin()]);
+    let with = |last: Seg| ended_after(&[until_last_ack.as_slice(), &[last]].concat());
+    assert_eq!(ended_after(&until_last_ack), 0, "the server's FIN may be lost behind the observer");
+    assert_eq!(with(c(103).ack(500)), 0);
+    assert_eq!(with(c(103).ack(501)), 1);
+}
+
+/// What the capture has out of order comes within the reorder time; a reset connection waits so long and no longer.
+#[test]
+fn a_reset_connection_takes_in_what_is_late_by_less_than_the_reorder_time() {
+    let reset = [c(102).ack(500).rst(), c(100).ack(500).data("ab").at(900)];
+    assert_eq!(one(&after_handshake(reset.clone())).story, " >ab");
+    let [reset, late] = reset;
+    let seen = one(&after_handshake([reset, late.at(1100)]));
+    assert_eq!((seen.story.as_str(), seen.end), ("", Some(FlowEnd::Reset)));
 }
 
 #[test]
