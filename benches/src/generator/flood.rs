@@ -11,7 +11,7 @@ use super::wire::{Bits, Host, Wire};
 pub(super) enum Flood {
     /// SYNs, each from another address or port, and nothing behind them.
     Syn,
-    /// Segments of one octet behind holes that are never filled, on a thousand connections that began like mail.
+    /// Segments of one octet behind holes that are never filled, on a hundred connections that began like mail.
     OutOfOrder,
     /// First fragments of datagrams whose other fragments never come.
     Fragments,
@@ -99,7 +99,7 @@ fn flooder(number: u64) -> Host {
 
 const GREETING: &[u8] = b"220 mx.example.net ESMTP ready\r\n";
 const VICTIM: Host = Host { address: [198, 19, 0, 200], port: 25, next: 1 };
-const CONNECTIONS: u64 = 1_000;
+const CONNECTIONS: u64 = 100;
 const PORTS_PER_ADDRESS: u64 = 60_000;
 const FIRST_PORT: u16 = 1_024;
 /// Octets that are missing in front of what comes out of order.

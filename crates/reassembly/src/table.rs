@@ -56,14 +56,16 @@ enum Entry<S> {
 enum Rank {
     /// Its end: it is only remembered.
     Lingering,
-    /// No octet yet.
+    /// No octet yet, and no whole handshake.
     Silent,
+    /// A whole handshake.
+    Established,
     /// Octets.
     Open,
 }
 
 impl Rank {
-    const ALL: [Self; 3] = [Self::Lingering, Self::Silent, Self::Open];
+    const ALL: [Self; 4] = [Self::Lingering, Self::Silent, Self::Established, Self::Open];
 }
 
 /// The links of the chain of each rank.
@@ -155,7 +157,7 @@ impl<S> FlowTable<S> {
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);
         // In the order of their last segments, so that the result does not depend on the order of a hash map.
-        while let Some(slot) = self.front(Rank::Lingering).or(self.oldest([Rank::Open, Rank::Silent])) {
+        while let Some(slot) = self.front(Rank::Lingering).or(self.oldest(&Rank::ALL)) {
             self.end(slot, FlowEnd::EndOfCapture, observer);
         }
     }
@@ -246,7 +248,11 @@ impl<S> FlowTable<S> {
         };
         let advances = handshake.advance(side, segment, &self.limits);
         if advances {
-            let rank = if handshake.has_ended() { Rank::Lingering } else { Rank::Silent };
+            let rank = match (handshake.has_ended(), handshake.is_complete()) {
+                (true, _) => Rank::Lingering,
+                (false, true) => Rank::Established,
+                (false, false) => Rank::Silent,
+            };
             self.touch(slot, rank);
         }
         advances
@@ -313,9 +319,9 @@ impl<S> FlowTable<S> {
     }
 
     /// Of the connections at the front of these chains the one silent for the longest.
-    fn oldest(&self, ranks: [Rank; 2]) -> Option<u32> {
+    fn oldest(&self, ranks: &[Rank]) -> Option<u32> {
         let last_seen = |&slot: &u32| self.flows.get(slot as usize).map(|place| place.entry.last_seen());
-        ranks.into_iter().filter_map(|rank| self.front(rank)).min_by_key(last_seen)
+        ranks.iter().filter_map(|&rank| self.front(rank)).min_by_key(last_seen)
     }
 
     /// Records whether octets of this connection wait.
@@ -368,9 +374,11 @@ impl<S> FlowTable<S> {
         }
     }
 
-    /// Makes room for one more connection. One that has shown octets goes last: a flood of SYNs must not end it.
+    /// Makes room for one more connection. One that has shown octets goes last, one that has shown that both sides are
+    /// there last but one: a flood of SYNs must end neither.
     fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        let oldest = self.oldest([Rank::Lingering, Rank::Silent]).or(self.front(Rank::Open));
+        let oldest =
+            self.oldest(&[Rank::Lingering, Rank::Silent]).or(self.front(Rank::Established)).or(self.front(Rank::Open));
         let Some(slot) = oldest else { return };
         let is_open = self.flows.get(slot as usize).is_some_and(|place| place.rank != Rank::Lingering);
         self.counts.flows_evicted += u64::from(is_open);
@@ -583,6 +591,17 @@ mod tests {
         assert_eq!(ends.0, (10..18).map(|port| (port, FlowEnd::Evicted)).collect::<Vec<_>>());
         table.finish(&mut ends);
         assert!(ends.0.contains(&(1, FlowEnd::EndOfCapture)));
+    }
+
+    #[test]
+    fn a_whole_handshake_outlasts_a_flood_of_syns() {
+        let limits = FlowLimits { flows: 2, ..FlowLimits::default() };
+        let (syn, ack) = (from(1, 0, "S", "", 0), Segment { ack: Some(SeqNumber::new(8)), ..from(1, 1, "", "", 0) });
+        let (source, destination, ack_of_syn) = (syn.destination, syn.source, Some(SeqNumber::new(1)));
+        let answer = Segment { source, destination, ack: ack_of_syn, ..from(1, 7, "S", "", 0) };
+        let flood = (10..14).map(|port| from(port, 0, "S", "", i64::from(port)));
+        let (_, ends) = table(limits, &[syn, answer, ack].into_iter().chain(flood).collect::<Vec<_>>());
+        assert_eq!(ends.0, [10, 11, 12].map(|port| (port, FlowEnd::Evicted)));
     }
 
     /// One that has been closed is remembered for as long as one that has only begun.
