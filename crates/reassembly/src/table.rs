@@ -2,7 +2,8 @@
 //!
 //! Connections live in a slab; a map leads from the key to the slot. One chain through the slots for each [`Rank`] holds
 //! them in the order of their last segment, so that the one silent for the longest is always at the front; another one
-//! holds those with octets that wait, in the order in which they began to.
+//! holds those with octets that wait, in the order in which they began to, a third one those with octets to compare with,
+//! in the order in which these last grew.
 
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct FlowTable<S> {
     ranks: [Chain<BY_RANK>; Rank::ALL.len()],
     waiting: Chain<BY_WAIT>,
     held: usize,
+    remembering: Chain<BY_HISTORY>,
+    compared: usize,
     now: Timestamp,
     leap: Option<Timestamp>,
     counts: LimitCounts,
@@ -42,6 +45,8 @@ struct Slot<S> {
     is_waiting: bool,
     by_rank: Links,
     by_wait: Links,
+    remembers: bool,
+    by_history: Links,
 }
 
 #[derive(Debug)]
@@ -72,6 +77,8 @@ impl Rank {
 const BY_RANK: usize = 0;
 /// The links of the chain of those with octets that wait.
 const BY_WAIT: usize = 1;
+/// The links of the chain of those with octets to compare with.
+const BY_HISTORY: usize = 2;
 
 impl<S> FlowTable<S> {
     /// An empty table.
@@ -85,6 +92,8 @@ impl<S> FlowTable<S> {
             ranks: Default::default(),
             waiting: Chain::default(),
             held: 0,
+            remembering: Chain::default(),
+            compared: 0,
             now: Timestamp::from_nanos(i64::MIN),
             leap: None,
             counts: LimitCounts::default(),
@@ -215,7 +224,15 @@ impl<S> FlowTable<S> {
     fn insert(&mut self, key: &FlowKey, entry: Entry<S>) -> u32 {
         self.connections += 1;
         let rank = Rank::Silent;
-        let fresh = Slot { entry, rank, is_waiting: false, by_rank: Links::default(), by_wait: Links::default() };
+        let fresh = Slot {
+            entry,
+            rank,
+            by_rank: Links::default(),
+            is_waiting: false,
+            by_wait: Links::default(),
+            remembers: false,
+            by_history: Links::default(),
+        };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.flows.get_mut(slot as usize) {
@@ -273,7 +290,7 @@ impl<S> FlowTable<S> {
 
     fn feed<O: FlowObserver<State = S>>(&mut self, slot: u32, side: Side, segment: &Segment<'_>, observer: &mut O) {
         let Some((flow, limits)) = self.flow_mut(slot) else { return };
-        let held_before = flow.held_cost();
+        let (held_before, compared_before) = (flow.held_cost(), flow.compared_cost());
         flow.segment(side, segment, limits, observer);
         let mut held = flow.held_cost();
         let is_too_much = held > 0 && flow.largest_held_cost() > limits.held_octets_per_direction;
@@ -281,6 +298,11 @@ impl<S> FlowTable<S> {
             flow.shrink(limits.held_octets_per_direction, observer);
             held = flow.held_cost();
         }
+        if flow.has_ended() {
+            // What comes again now makes no difference to anybody.
+            flow.forget_history();
+        }
+        let compared = flow.compared_cost();
         let rank = match (flow.has_ended(), flow.is_silent()) {
             (true, _) => Rank::Lingering,
             (false, true) => Rank::Silent,
@@ -292,6 +314,11 @@ impl<S> FlowTable<S> {
             self.held = self.held - held_before + held;
             self.note_waiting(slot, held > 0);
             self.make_room(observer);
+        }
+        if compared != compared_before {
+            self.compared = self.compared - compared_before + compared;
+            self.note_remembering(slot, compared > 0);
+            self.forget_what_is_too_much();
         }
     }
 
@@ -335,6 +362,32 @@ impl<S> FlowTable<S> {
         }
     }
 
+    /// Records whether this connection has octets to compare with, more or less than before.
+    fn note_remembering(&mut self, slot: u32, remembers: bool) {
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        if std::mem::replace(&mut place.remembers, remembers) {
+            self.remembering.remove(slot, &mut self.flows);
+        }
+        if remembers {
+            self.remembering.push_back(slot, &mut self.flows);
+        }
+    }
+
+    /// Where too much is kept to be compared, the connections whose octets have not grown for the longest lose theirs.
+    fn forget_what_is_too_much(&mut self) {
+        while self.compared > self.limits.compared_octets_per_table
+            && let Some(slot) = self.remembering.front()
+        {
+            self.counts.compared_per_table += 1;
+            if let Some((flow, _)) = self.flow_mut(slot) {
+                let cost = flow.compared_cost();
+                flow.forget_history();
+                self.compared -= cost;
+            }
+            self.note_remembering(slot, false);
+        }
+    }
+
     /// Where too much waits, the connection that has waited for the longest waits no longer: not the one that comes now,
     /// which may be fine in a moment.
     fn make_room<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
@@ -343,9 +396,14 @@ impl<S> FlowTable<S> {
         {
             self.counts.held_per_table += 1;
             if let Some((flow, _)) = self.flow_mut(slot) {
-                let before = flow.held_cost();
+                let (held, compared) = (flow.held_cost(), flow.compared_cost());
                 flow.shrink(0, observer);
-                self.held -= before;
+                let compared_now = flow.compared_cost();
+                self.held -= held;
+                if compared != compared_now {
+                    self.compared = self.compared - compared + compared_now;
+                    self.note_remembering(slot, compared_now > 0);
+                }
             }
             self.note_waiting(slot, false);
         }
@@ -389,6 +447,7 @@ impl<S> FlowTable<S> {
         self.make_flow(slot, observer);
         self.unlink(slot);
         self.note_waiting(slot, false);
+        self.note_remembering(slot, false);
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
         let Entry::Flow(mut flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
         let hash = self.hasher.hash_one(flow.info().key);
@@ -397,6 +456,8 @@ impl<S> FlowTable<S> {
         }
         self.free.push(slot);
         self.held -= flow.held_cost();
+        self.compared -= flow.compared_cost();
+        flow.forget_history();
         flow.finish(observer);
         let end = flow.end_or(reason);
         observer.close(*flow, end);
@@ -439,6 +500,12 @@ impl<S> Entry<S> {
 impl<S> Linked<BY_RANK> for Slot<S> {
     fn links(&mut self) -> &mut Links {
         &mut self.by_rank
+    }
+}
+
+impl<S> Linked<BY_HISTORY> for Slot<S> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.by_history
     }
 }
 
@@ -619,7 +686,7 @@ mod tests {
     /// Ten million SYNs must not need much memory: a connection that has shown no octet has no streams.
     #[test]
     fn a_handshake_takes_a_fraction_of_the_memory_of_a_flow() {
-        assert!(size_of::<Slot<()>>() <= 224, "{} octets", size_of::<Slot<()>>());
+        assert!(size_of::<Slot<()>>() <= 216, "{} octets", size_of::<Slot<()>>());
     }
 
     #[test]
