@@ -10,7 +10,7 @@ use crate::condition::Condition;
 use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
 use crate::output::time::Time;
 use crate::plan::Unreadable;
-use crate::session::auth::AuthOutcome;
+use crate::session::auth::{AuthAttempt, AuthOutcome};
 
 /// The sessions in order of `first_seen`, then of their keys, and what was read to find them.
 #[derive(Debug)]
@@ -131,30 +131,56 @@ impl Summary {
         for session in sessions {
             summary.total_commands += session.commands.len();
             summary.tls_sessions += usize::from(session.uses_tls);
-            for response in &session.responses {
-                match response.class() {
-                    2 => summary.success_responses += 1,
-                    3 => summary.intermediate_responses += 1,
-                    4 | 5 => summary.error_responses += 1,
-                    _ => {}
-                }
-            }
-            summary.auth_attempts += session.auth.len();
-            for attempt in &session.auth {
-                match attempt.outcome {
-                    AuthOutcome::Success => summary.auth_successes += 1,
-                    AuthOutcome::Failure => summary.auth_failures += 1,
-                    AuthOutcome::Aborted | AuthOutcome::Unknown => {}
-                }
-            }
-            for transaction in &session.transactions {
-                summary.add(transaction);
+            session.responses.iter().for_each(|response| summary.add_reply(response));
+            session.auth.iter().for_each(|attempt| summary.add_auth(attempt));
+            session.transactions.iter().for_each(|transaction| summary.add_transaction(transaction));
+            if let Some(further) = &session.further {
+                summary.add(&further.totals);
             }
         }
         summary
     }
 
-    fn add(&mut self, transaction: &Transaction) {
+    /// Adds the totals of something else.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.total_sessions += other.total_sessions;
+        self.total_transactions += other.total_transactions;
+        self.completed_transactions += other.completed_transactions;
+        self.total_commands += other.total_commands;
+        self.auth_attempts += other.auth_attempts;
+        self.success_responses += other.success_responses;
+        self.error_responses += other.error_responses;
+        self.tls_sessions += other.tls_sessions;
+        self.rejected_transactions += other.rejected_transactions;
+        self.aborted_transactions += other.aborted_transactions;
+        self.incomplete_transactions += other.incomplete_transactions;
+        self.intermediate_responses += other.intermediate_responses;
+        self.recipients += other.recipients;
+        self.accepted_recipients += other.accepted_recipients;
+        self.message_bytes += other.message_bytes;
+        self.auth_successes += other.auth_successes;
+        self.auth_failures += other.auth_failures;
+    }
+
+    pub(crate) fn add_reply(&mut self, response: &Response) {
+        match response.class() {
+            2 => self.success_responses += 1,
+            3 => self.intermediate_responses += 1,
+            4 | 5 => self.error_responses += 1,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn add_auth(&mut self, attempt: &AuthAttempt) {
+        self.auth_attempts += 1;
+        match attempt.outcome {
+            AuthOutcome::Success => self.auth_successes += 1,
+            AuthOutcome::Failure => self.auth_failures += 1,
+            AuthOutcome::Aborted | AuthOutcome::Unknown => {}
+        }
+    }
+
+    pub(crate) fn add_transaction(&mut self, transaction: &Transaction) {
         self.total_transactions += 1;
         match transaction.outcome {
             Outcome::Accepted => self.completed_transactions += 1,

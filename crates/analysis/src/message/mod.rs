@@ -18,6 +18,8 @@ pub struct Message {
     pub wire_bytes: u64,
     /// Whether its end was seen and no octet is missing.
     pub complete: bool,
+    /// What of it is longer than is kept; it was counted on and not read.
+    pub cut: Option<Cut>,
     /// SHA-256 of the message, on request.
     pub sha256: Option<String>,
     /// Subject, decoded (RFC 2047).
@@ -40,6 +42,16 @@ pub struct Message {
     /// The decoded text body; `None` where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// The part of a message that is beyond its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// The header, beyond [`MessageOptions::header_limit`].
+    Header,
+    /// Header and body, beyond [`MessageOptions::body_limit`].
+    Body,
 }
 
 /// What is to be kept of messages.
