@@ -31,8 +31,9 @@ pub(super) fn header(octets: &[u8]) -> Found {
 
 /// draft-ietf-nvo3-vxlan-gpe-12 §3.1:
 ///
-/// > P Bit: The P bit is set to indicate that the Next Protocol field is present. […] O Bit: OAM Flag bit. The O bit is set
-/// > to indicate that the packet is an OAM packet.
+/// > Instance Bit (I bit): The I bit MUST be set to indicate a valid VNI. Next Protocol Bit (P bit): The P bit is set to
+/// > indicate that the Next Protocol field is present. […] OAM Flag Bit (O bit): The O bit is set to indicate that the
+/// > packet is an OAM packet.
 pub(super) fn gpe_header(octets: &[u8]) -> Found {
     let (flags, protocol, vni) = (octet(octets, 0)?, octet(octets, 3)?, u32_at(octets, 4)?);
     if flags & VALID_VNI == 0 || flags & GPE_VERSION_AND_RESERVED != 0 {
