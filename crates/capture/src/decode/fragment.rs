@@ -404,7 +404,8 @@ mod tests {
         Some((octets.to_vec(), 0))
     }
 
-    /// RFC 791 §3.2: "the fragment offset field […] the more-fragments flag", in whatever order they come.
+    /// RFC 791 §2.3: "The fragment offset field tells the receiver the position of a fragment in the original datagram",
+    /// in whatever order they come.
     #[test]
     fn fragments_in_any_order_make_the_datagram() {
         let text = b"0123456789abcdefghijklmnopqr";

@@ -147,8 +147,11 @@ fn interfaces_are_limited() {
     assert_eq!((reader.malformed_blocks(), reader.further_interfaces()), (1, 1));
 }
 
-/// "Section Length: […] specifying the length in octets of the following section, excluding the Section Header Block
-/// itself": a hint for skipping, -1 where the writer did not know it. The blocks are walked whatever it says.
+/// > Section Length (64 bits): a signed value specifying the length in octets of the following section, excluding the
+/// > Section Header Block itself. This field can be used to skip the section […]. If the Section Length is -1 […], this
+/// > means that the size of the section is not specified
+///
+/// The blocks are walked whatever it says.
 #[test]
 fn the_section_length_decides_nothing() {
     let file = |length: i64| {
@@ -163,8 +166,8 @@ fn the_section_length_decides_nothing() {
     }
 }
 
-/// Version 1.2 is what some writers call 1.0: "some pcapng file writers have used a minor version of 2, and pcapng file
-/// readers should accept it as being equivalent".
+/// > Some pcapng file writers have used a minor version of 2, but the file format did not change incompatibly (new block
+/// > types were added); Readers of pcapng files MUST treat a Minor Version of 2 as equivalent to a Minor Version of 0
 #[test]
 fn the_minor_version_decides_nothing() {
     let mut file = PcapNgWriter::new().section().interface(Interface::default()).enhanced(0, &packet(b"x")).file();
@@ -187,7 +190,7 @@ fn a_block_without_a_packet_of_more_than_16_mib_is_damage() {
     }
 }
 
-/// The draft's own example of a Simple Packet Block: no interface, no time, no captured length.
+/// A Simple Packet Block names no interface, no time and no captured length.
 #[test]
 fn simple_packets_are_those_of_the_first_interface_in_either_order() {
     for start in [PcapNgWriter::new(), PcapNgWriter::new().big_endian()] {
