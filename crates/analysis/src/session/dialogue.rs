@@ -11,12 +11,11 @@ use super::auth::{AuthAttempt, AuthExchange};
 use super::further::Further;
 use super::limits::{LimitsReached, SessionLimit};
 use super::pending::{Kind, Pending, Queue};
-use super::redaction::{REDACTED, Secrets};
+use super::redaction::Secrets;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
-use crate::output::text;
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
 
@@ -358,36 +357,6 @@ impl Dialogue {
     pub(super) fn unanswered(&mut self) {
         if let Some(pending) = self.queue.pop() {
             self.apply(pending, None);
-        }
-    }
-
-    /// The command is kept, or counted where there are too many.
-    fn keep_command(&mut self, line: &CommandLine<'_>, is_secret: bool, timestamp: Time) {
-        self.command_count += 1;
-        if self.commands.len() >= self.options.records_limit.max(1) {
-            self.limits.count(SessionLimit::Commands, 1);
-            self.further.get_or_insert_default().totals.total_commands += 1;
-            return;
-        }
-        self.commands.push(Command {
-            command: match line.known_verb() {
-                Some(verb) => verb.as_str().into(),
-                None if is_secret => REDACTED.into(),
-                None => text(line.verb).into(),
-            },
-            parameter: self.parameter(line, is_secret),
-            timestamp,
-        });
-    }
-
-    /// The reply is kept with the command it answers, or counted where there are too many or that one is not kept.
-    fn keep_reply(&mut self, response: Response) {
-        let has_its_command = response.command.is_none_or(|command| command < self.commands.len());
-        if has_its_command && self.responses.len() < self.options.records_limit.max(1) {
-            self.responses.push(response);
-        } else {
-            self.limits.count(SessionLimit::Replies, 1);
-            self.further.get_or_insert_default().add_reply(&response);
         }
     }
 

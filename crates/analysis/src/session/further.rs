@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use smtp_parser::CommandLine;
 
-use crate::model::Response;
+use super::dialogue::Dialogue;
+use super::limits::SessionLimit;
+use super::redaction::REDACTED;
+use crate::model::{Command, Response};
+use crate::output::text;
+use crate::output::time::Time;
 use crate::report::Summary;
 
 /// Commands, replies, transactions and AUTH exchanges beyond
@@ -26,6 +32,38 @@ impl Further {
     /// How many replies there are.
     pub fn responses(&self) -> u64 {
         self.replies.values().sum()
+    }
+}
+
+impl Dialogue {
+    /// The command is kept, or counted where there are too many.
+    pub(super) fn keep_command(&mut self, line: &CommandLine<'_>, is_secret: bool, timestamp: Time) {
+        self.command_count += 1;
+        if self.commands.len() >= self.options.records_limit.max(1) {
+            self.limits.count(SessionLimit::Commands, 1);
+            self.further.get_or_insert_default().totals.total_commands += 1;
+            return;
+        }
+        self.commands.push(Command {
+            command: match line.known_verb() {
+                Some(verb) => verb.as_str().into(),
+                None if is_secret => REDACTED.into(),
+                None => text(line.verb).into(),
+            },
+            parameter: self.parameter(line, is_secret),
+            timestamp,
+        });
+    }
+
+    /// The reply is kept with the command it answers, or counted where there are too many or that one is not kept.
+    pub(super) fn keep_reply(&mut self, response: Response) {
+        let has_its_command = response.command.is_none_or(|command| command < self.commands.len());
+        if has_its_command && self.responses.len() < self.options.records_limit.max(1) {
+            self.responses.push(response);
+        } else {
+            self.limits.count(SessionLimit::Replies, 1);
+            self.further.get_or_insert_default().add_reply(&response);
+        }
     }
 }
 
