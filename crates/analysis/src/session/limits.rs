@@ -158,6 +158,15 @@ mod tests {
         assert_eq!(kinds, [AnomalyKind::LineTooLong; 2]);
     }
 
+    #[test]
+    fn a_response_to_a_challenge_and_what_is_no_reply_are_lines_too() {
+        let (response, noise) = (format!("{}\r\n", "A".repeat(70_000)), format!("{}\r\n", "y".repeat(70_000)));
+        let turns = [&OPENING[..], &[(Client, "AUTH PLAIN\r\n"), (Server, "334 \r\n"), (Client, &response)]].concat();
+        assert_eq!(under(Options::default(), &turns, "line_octets").1, 1);
+        let turns = [&OPENING[..], &[(Client, "NOOP\r\n"), (Server, &noise), (Server, "250 ok\r\n")]].concat();
+        assert_eq!(under(Options::default(), &turns, "line_octets").1, 1);
+    }
+
     /// 256 KiB, as the document has it.
     #[test]
     fn a_reply_beyond_256_kib_is_counted_and_stays_one_reply() {

@@ -485,6 +485,15 @@ mod tests {
         }
     }
 
+    /// A capture whose snap length leaves the headers alone has a gap for every segment.
+    #[test]
+    fn gaps_that_follow_each_other_are_held_as_one() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Client, b"DATA\r\n", stamp(0));
+        (0..10_000).for_each(|turn| tracker.gap(Role::Client, 1_460, stamp(6 + 1_460 * turn)));
+        assert!(matches!(tracker.held.make_contiguous(), [Held::Gap(14_600_000, Stamp { offset: 6, .. })]));
+    }
+
     /// RFC 3207 §4: after the 220 the client starts the TLS negotiation; its octets are no commands.
     #[test]
     fn behind_starttls_nothing_is_read() {
