@@ -41,10 +41,12 @@ pub(super) fn gpe_header(octets: &[u8]) -> Found {
     }
     let next = match protocol {
         _ if flags & OAM != 0 => return Ok(None),
+        // Then it is VXLAN, whose payload is a frame.
         _ if flags & NEXT_PROTOCOL_PRESENT == 0 => Next::Ethernet,
         1 => Next::EtherType(ETHER_TYPE_IPV4),
         2 => Next::EtherType(ETHER_TYPE_IPV6),
         3 => Next::Ethernet,
+        // Of drafts before that.
         5 => Next::EtherType(ETHER_TYPE_MPLS),
         _ => return Ok(None),
     };
