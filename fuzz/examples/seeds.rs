@@ -42,12 +42,12 @@ fn main() -> std::io::Result<()> {
     let over_six = TcpPacket { payload: b"250 ok\r\n", ..TcpPacket::new("[2001:db8::1]:25", "[2001:db8::2]:4") };
     let with_tag = [&segment.ethernet()[..12], &[0x81, 0, 0, 5], &segment.ethernet()[12..]].concat();
     let cooked = [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0], segment.ip().as_slice()].concat();
-    write("decode", "ethernet_ipv4", &[&[0, 0], segment.ethernet().as_slice()].concat())?;
-    write("decode", "ethernet_ipv6", &[&[0, 0], over_six.ethernet().as_slice()].concat())?;
-    write("decode", "vlan", &[&[0, 0], with_tag.as_slice()].concat())?;
-    write("decode", "raw_cut", &[&[2, 4], &segment.ip()[..segment.ip().len() - 4]].concat())?;
-    write("decode", "null", &[&[1, 0, 2, 0, 0, 0], segment.ip().as_slice()].concat())?;
-    write("decode", "linux_cooked", &[&[4, 0], cooked.as_slice()].concat())?;
+    write("decode", "ethernet_ipv4", &[&[0, 0, 0], segment.ethernet().as_slice()].concat())?;
+    write("decode", "ethernet_ipv6", &[&[0, 0, 0], over_six.ethernet().as_slice()].concat())?;
+    write("decode", "vlan", &[&[0, 0, 0], with_tag.as_slice()].concat())?;
+    write("decode", "raw_cut", &[&[2, 4, 0], &segment.ip()[..segment.ip().len() - 4]].concat())?;
+    write("decode", "null", &[&[1, 0, 0, 2, 0, 0, 0], segment.ip().as_slice()].concat())?;
+    write("decode", "linux_cooked", &[&[4, 0, 0], cooked.as_slice()].concat())?;
 
     let (frame, over_six) = (segment.ethernet(), over_six.ethernet());
     for (name, data) in [
@@ -69,8 +69,9 @@ fn main() -> std::io::Result<()> {
         ("mpls_in_udp", tunnel::mpls_in_udp(&frame)),
         ("nested", tunnel::vxlan(&tunnel::gre_bridged(&tunnel::vxlan(&frame, 1), None), 2)),
     ] {
-        write("decode", name, &[&[0, 0], data.as_slice()].concat())?;
+        write("decode", name, &[&[0, 0, 0], data.as_slice()].concat())?;
     }
+    write_layers(&segment.ip())?;
 
     // Bits, sequence number, acknowledgment number, payload, copy and snap length, time.
     let handshake = [record(0x09, 0, 0, 0, 0, 0), record(0x48, 0, 1, 0, 0, 1), record(0x41, 1, 1, 0, 0, 1)].concat();
@@ -109,6 +110,44 @@ fn main() -> std::io::Result<()> {
     let foreign =
         [&b"\x09\x30250-a\r\nno reply\r\n250 b\r\nno reply\r\n999 x\r\n250-"[..], &[b'y'; 120], b"\r\n250 a\r\n"];
     write("smtp_server", "foreign_and_long_lines", &foreign.concat())
+}
+
+/// Link layers, labels, extension headers and fragments around a datagram of IPv4.
+fn write_layers(datagram: &[u8]) -> std::io::Result<()> {
+    let addresses = [2; 12];
+    let length = u16::try_from(datagram.len() + 2).expect("a short datagram").to_be_bytes();
+    for (name, link_type, front) in [
+        ("double_vlan", 0, [&addresses[..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0]].concat()),
+        ("macsec", 0, [&addresses[..], &[0x88, 0xe5, 0x20, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0, 1, 8, 0]].concat()),
+        ("mpls", 219, vec![0, 1, 0, 64, 0, 2, 1, 64]),
+        ("pseudowire", 219, [&[0, 1, 1, 64, 0, 0, 0, 7][..], &addresses, &[8, 0]].concat()),
+        ("pppoe", 0, [&addresses[..], &[0x88, 0x64, 0x11, 0, 0, 1], &length, &[0, 0x21]].concat()),
+        ("ppp", 9, vec![0xff, 3, 0, 0x21]),
+        ("llc_snap", 0, [&addresses[..], &[0, 54, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]].concat()),
+        ("provider_backbone", 0, [&addresses[..], &[0x88, 0xe7, 0, 1, 2, 3], &addresses, &[8, 0]].concat()),
+        ("linux_cooked_2", 7, vec![8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0]),
+    ] {
+        // An ICV behind MACsec's secure data; padding behind the others.
+        write("decode", name, &[&[link_type, 0, 0], front.as_slice(), datagram, &[0; 16]].concat())?;
+    }
+    // Two fragments, the last one first and then both once more with an overlap.
+    let (header, payload) = datagram.split_at(20);
+    let piece = |offset: u8, more: u8, octets: &[u8]| {
+        let mut piece = [header, octets].concat();
+        piece[3] = u8::try_from(piece.len()).expect("a short datagram");
+        (piece[6], piece[7]) = (more << 5, offset);
+        piece.resize(48, 0);
+        [&[0, 6][..], &piece].concat()
+    };
+    let fragments = [piece(2, 0, &payload[16..]), piece(0, 1, &payload[..16]), piece(0, 1, &payload[..24])].concat();
+    write("decode", "fragments", &[&[2], fragments.as_slice(), &fragments].concat())?;
+    // Hop-by-hop options with a jumbo payload, destination options, fragment header, authentication header.
+    let mut six = vec![0x60, 0, 0, 0, 0, 0, 0, 64];
+    six.extend([0x20; 32]);
+    six.extend([60, 0, 0xc2, 4, 0, 1, 0x86, 0xa0, 44, 0, 1, 4, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 7]);
+    six.extend([6, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);
+    six.extend(payload);
+    write("decode", "extension_headers", &[&[2, 9, 0], six.as_slice()].concat())
 }
 
 fn record(bits: u8, seq: i16, ack: i16, len: u8, copy: u8, time: u8) -> [u8; 8] {

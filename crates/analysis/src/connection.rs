@@ -6,7 +6,7 @@ use crate::anomaly::Role;
 use crate::model::Session;
 use crate::output::time::Time;
 use crate::recognition::{Evidence, Speaker, Verdict};
-use crate::session::{Options, Stamp, Tracker};
+use crate::session::{LimitsReached, Options, SessionLimit, Stamp, Tracker};
 
 /// What is kept for a connection.
 #[derive(Debug)]
@@ -45,11 +45,17 @@ pub(crate) struct Observer<F> {
     options: Options,
     /// Called with every session, in the order in which they end.
     on_session: F,
+    limits: LimitsReached,
 }
 
 impl<F: FnMut(Session)> Observer<F> {
     pub(crate) fn new(options: Options, on_session: F) -> Self {
-        Self { options, on_session }
+        Self { options, on_session, limits: LimitsReached::default() }
+    }
+
+    /// How often each limit of a connection was reached, by the connections that have ended.
+    pub(crate) fn limits_reached(&self) -> LimitsReached {
+        self.limits
     }
 }
 
@@ -65,7 +71,11 @@ impl<F: FnMut(Session)> FlowObserver for Observer<F> {
             Connection::Mail(tracker, client) => tell(tracker, *client, event),
             Connection::Undecided(opening) => {
                 if opening.take(event) {
-                    let verdict = opening.judge(flow, false);
+                    let mut verdict = opening.judge(flow, false);
+                    if verdict == Verdict::Undecided && opening.is_full() {
+                        self.limits.count(SessionLimit::Opening, 1);
+                        verdict = opening.judge(flow, true);
+                    }
                     self.decide(flow, state, verdict);
                 }
             }
@@ -76,13 +86,14 @@ impl<F: FnMut(Session)> FlowObserver for Observer<F> {
 
     fn close(&mut self, mut flow: Flow<Connection>, end: FlowEnd) {
         let info = *flow.info();
+        self.limits.count(SessionLimit::Idle, (end == FlowEnd::Idle).into());
         if let Connection::Undecided(opening) = flow.state() {
             let verdict = opening.judge(&info, true);
             self.decide(&info, flow.state_mut(), verdict);
         }
         let state = std::mem::replace(flow.state_mut(), Connection::Other);
         if let Connection::Mail(tracker, client) = state {
-            (self.on_session)(tracker.finish(&flow, client, end));
+            (self.on_session)(tracker.finish(&flow, client, end, &mut self.limits));
         }
     }
 }
@@ -133,16 +144,21 @@ impl Opening {
         }
     }
 
-    fn judge(&self, flow: &FlowInfo, at_the_end: bool) -> Verdict {
-        let full = self.from_originator.len() > OPENING_OCTETS
+    /// Whether it is judged as it is, because no more of it is kept.
+    fn is_full(&self) -> bool {
+        self.from_originator.len() > OPENING_OCTETS
             || self.from_responder.len() > OPENING_OCTETS
-            || self.turns.len() > OPENING_TURNS;
+            || self.turns.len() > OPENING_TURNS
+    }
+
+    /// `is_final` where no more will be kept.
+    fn judge(&self, flow: &FlowInfo, is_final: bool) -> Verdict {
         Evidence {
             from_originator: &self.from_originator,
             from_responder: &self.from_responder,
             originator_port: flow.originator.port(),
             responder_port: flow.responder.port(),
-            is_final: at_the_end || full,
+            is_final,
         }
         .judge()
     }

@@ -112,7 +112,10 @@ impl<'a> Conversation<'a> {
             completed,
             outcome: transaction.outcome,
             query: Query { mail_from: &transaction.mail_from, rcpt_to, has_data: transaction.has_data },
-            response: Codes { codes: transaction.answers(mail.session).map(|response| response.code).collect(), successful: completed },
+            response: Codes {
+                codes: transaction.answers(mail.session).map(|response| response.code).collect(),
+                successful: completed,
+            },
             command_sequence: (detail_level >= 2).then(|| sequence(mail)),
         }
     }

@@ -218,9 +218,7 @@ impl<'a> Placed<'a> {
 fn in_order_of_time<'s, 'a>(sessions: &'s [Placed<'a>]) -> Vec<(&'s Placed<'a>, &'a TransactionLine)> {
     let of_session = |session: &'s Placed<'a>| session.transactions().iter().map(move |line| (session, line));
     let mut transactions: Vec<_> = sessions.iter().flat_map(of_session).collect();
-    transactions.sort_by(|(a, one), (b, other)| {
-        one.timestamp.cmp(&other.timestamp).then_with(|| a.key.cmp(&b.key))
-    });
+    transactions.sort_by(|(a, one), (b, other)| one.timestamp.cmp(&other.timestamp).then_with(|| a.key.cmp(&b.key)));
     transactions
 }
 

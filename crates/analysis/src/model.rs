@@ -14,6 +14,7 @@ use crate::anomaly::Anomaly;
 use crate::message::Message;
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
+use crate::session::Further;
 use crate::session::auth::AuthAttempt;
 
 /// One TCP connection on which SMTP was recognised.
@@ -49,7 +50,7 @@ pub struct Session {
     pub helo_verb: Option<&'static str>,
     /// What the last accepted EHLO or LHLO was offered.
     pub extensions: Vec<ExtensionOffer>,
-    /// Every command line, in order.
+    /// Every command line, in order; [`Self::further`] ones are counted only.
     pub commands: Vec<Command>,
     /// Every reply, in order.
     pub responses: Vec<Response>,
@@ -71,6 +72,8 @@ pub struct Session {
     pub anomalies: Vec<Anomaly>,
     /// How many more there were.
     pub further_anomalies: u64,
+    /// How many commands, replies, transactions and AUTH exchanges there were beyond those that are kept.
+    pub further: Option<Box<Further>>,
     /// What became of the payload octets.
     pub octets: Octets,
     /// The transactions, in order; printed beside the sessions, not inside them.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capture::{Compression, DecodeError, Decoder, Encapsulation};
+use capture::{Compression, DecodeError, Decoder, Encapsulation, ReaderLimits};
 use reassembly::FlowTable;
 
 use crate::condition::Condition;
@@ -20,16 +20,19 @@ pub(crate) struct Counts {
     /// Segments that each kind of carrier was around.
     pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
-    pub(crate) oversized_records: u64,
-    /// Inputs that a limit ended, by its name.
-    pub(crate) inputs_ended: BTreeMap<&'static str, u64>,
+    /// How often each limit of a reader was reached, by its name.
+    pub(crate) limits_reached: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
     fn ended_by(&mut self, error: &capture::Error) {
         if let Some(limit) = error.limit_reached() {
-            *self.inputs_ended.entry(limit).or_default() += 1;
+            self.reached(limit, 1);
         }
+    }
+
+    pub(crate) fn reached(&mut self, limit: &'static str, times: u64) {
+        *self.limits_reached.entry(limit).or_default() += times;
     }
 
     /// Counts each kind of carrier once for a segment, however often it is around it.
@@ -46,13 +49,14 @@ impl Counts {
 /// in fragments that stand in two files.
 pub(crate) fn read<F: FnMut(Session)>(
     input: &Input,
+    limits: ReaderLimits,
     decoder: &mut Decoder,
     table: &mut FlowTable<Connection>,
     observer: &mut Observer<F>,
     counts: &mut Counts,
 ) -> CaptureFile {
     let mut file = CaptureFile::new(&input.path);
-    let mut reader = match input.open() {
+    let mut reader = match input.open(limits) {
         Ok(reader) => reader,
         Err(e) => {
             file.compression = e.compression().map(Compression::name);
@@ -90,7 +94,10 @@ pub(crate) fn read<F: FnMut(Session)>(
     file.octets = reader.octets();
     file.condition = Condition::of(&reader);
     counts.packets += reader.packets();
-    counts.oversized_records += reader.oversized_records();
+    counts.reached("record_octets", reader.oversized_records());
+    counts.reached("interfaces", reader.further_interfaces());
+    counts.reached("damaged_places", reader.damage().further_places());
+    counts.reached("comments", reader.comments().further());
     file
 }
 
@@ -111,7 +118,7 @@ mod tests {
         let mut observer = Observer::new(Options::default(), |_| sessions += 1);
         let mut table = FlowTable::new(FlowLimits::default());
         let mut counts = Counts::default();
-        let file = read(input, &mut Decoder::new(), &mut table, &mut observer, &mut counts);
+        let file = read(input, ReaderLimits::default(), &mut Decoder::new(), &mut table, &mut observer, &mut counts);
         table.finish(&mut observer);
         (file, counts, sessions)
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use capture::{CaptureReader, Timestamp};
+use capture::{CaptureReader, ReaderLimits, Timestamp};
 use rayon::prelude::*;
 
 /// An input that can be read.
@@ -23,6 +23,8 @@ pub struct Unreadable {
     pub path: PathBuf,
     /// What is wrong and what to do, without a full stop.
     pub message: String,
+    /// The limit that is in the way, by its name in a report.
+    pub limit_reached: Option<&'static str>,
 }
 
 /// What the arguments come down to.
@@ -71,7 +73,10 @@ impl Plan {
                     }
                 }
                 Err(e) if from_directory && e.is_about_something_else() => {}
-                Err(e) => plan.unreadable.push(Unreadable { path, message: e.to_string() }),
+                Err(e) => {
+                    let limit_reached = e.limit_reached();
+                    plan.unreadable.push(Unreadable { path, message: e.to_string(), limit_reached });
+                }
             }
         }
         plan.inputs.sort_by(|a, b| (a.first_packet, &a.path).cmp(&(b.first_packet, &b.path)));
@@ -80,26 +85,26 @@ impl Plan {
 
     fn refuse(&mut self, path: &Path, what: &str) {
         let message = format!("{}: {what}; name a pcap or pcapng file, or a directory with some", path.display());
-        self.unreadable.push(Unreadable { path: path.to_owned(), message });
+        self.unreadable.push(Unreadable { path: path.to_owned(), message, limit_reached: None });
     }
 }
 
 impl Input {
-    /// Opens it for reading.
+    /// Opens it for reading, within these limits.
     ///
     /// # Errors
     /// Those of [`CaptureReader::open`].
-    pub fn open(&self) -> Result<CaptureReader, capture::Error> {
-        open(&self.path).map(CaptureReader::decompressing_ahead)
+    pub fn open(&self, limits: ReaderLimits) -> Result<CaptureReader, capture::Error> {
+        open(&self.path, limits).map(CaptureReader::decompressing_ahead)
     }
 }
 
-fn open(path: &Path) -> Result<CaptureReader, capture::Error> {
+fn open(path: &Path, limits: ReaderLimits) -> Result<CaptureReader, capture::Error> {
     if path.as_os_str() == STANDARD_INPUT {
         let standard_input: Box<dyn Read + Send> = Box::new(std::io::stdin());
-        CaptureReader::new(standard_input, path.to_owned())
+        CaptureReader::new_with_limits(standard_input, path.to_owned(), limits)
     } else {
-        CaptureReader::open(path)
+        CaptureReader::open_with_limits(path, limits)
     }
 }
 
@@ -108,7 +113,7 @@ fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.is_file() && !open(&path).is_err_and(|e| e.is_about_something_else()) {
+        if path.is_file() && !open(&path, ReaderLimits::default()).is_err_and(|e| e.is_about_something_else()) {
             files.push(path);
         }
     }
@@ -121,7 +126,7 @@ fn first_packet(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
     if path.as_os_str() == STANDARD_INPUT {
         return Ok(None);
     }
-    let mut reader = open(path)?;
+    let mut reader = open(path, ReaderLimits::default())?;
     // What is wrong behind the file's header is told when it is read.
     Ok(reader.next_packet().ok().flatten().map(|packet| packet.timestamp))
 }

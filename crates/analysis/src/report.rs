@@ -8,10 +8,10 @@ use capture::FragmentCounts;
 use serde::Serialize;
 
 use crate::condition::Condition;
-use crate::model::{FourTuple, Outcome, RecipientOutcome, Session, Transaction};
+use crate::model::{FourTuple, Outcome, RecipientOutcome, Response, Session, Transaction};
 use crate::output::time::Time;
 use crate::plan::Unreadable;
-use crate::session::auth::AuthOutcome;
+use crate::session::auth::{AuthAttempt, AuthOutcome};
 
 /// The sessions in order of `first_seen`, then of their keys, and what was read to find them.
 #[derive(Debug)]
@@ -139,24 +139,11 @@ impl Summary {
         self.total_sessions += 1;
         self.total_commands += session.commands.len();
         self.tls_sessions += usize::from(session.uses_tls);
-        for response in &session.responses {
-            match response.class() {
-                2 => self.success_responses += 1,
-                3 => self.intermediate_responses += 1,
-                4 | 5 => self.error_responses += 1,
-                _ => {}
-            }
-        }
-        self.auth_attempts += session.auth.len();
-        for attempt in &session.auth {
-            match attempt.outcome {
-                AuthOutcome::Success => self.auth_successes += 1,
-                AuthOutcome::Failure => self.auth_failures += 1,
-                AuthOutcome::Aborted | AuthOutcome::Unknown => {}
-            }
-        }
-        for transaction in &session.transactions {
-            self.add_transaction(transaction);
+        session.responses.iter().for_each(|response| self.add_reply(response));
+        session.auth.iter().for_each(|attempt| self.add_auth(attempt));
+        session.transactions.iter().for_each(|transaction| self.add_transaction(transaction));
+        if let Some(further) = &session.further {
+            self.merge(&further.totals);
         }
     }
 
@@ -181,7 +168,25 @@ impl Summary {
         self.auth_failures += other.auth_failures;
     }
 
-    fn add_transaction(&mut self, transaction: &Transaction) {
+    pub(crate) fn add_reply(&mut self, response: &Response) {
+        match response.class() {
+            2 => self.success_responses += 1,
+            3 => self.intermediate_responses += 1,
+            4 | 5 => self.error_responses += 1,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn add_auth(&mut self, attempt: &AuthAttempt) {
+        self.auth_attempts += 1;
+        match attempt.outcome {
+            AuthOutcome::Success => self.auth_successes += 1,
+            AuthOutcome::Failure => self.auth_failures += 1,
+            AuthOutcome::Aborted | AuthOutcome::Unknown => {}
+        }
+    }
+
+    pub(crate) fn add_transaction(&mut self, transaction: &Transaction) {
         self.total_transactions += 1;
         match transaction.outcome {
             Outcome::Accepted => self.completed_transactions += 1,

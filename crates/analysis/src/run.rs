@@ -1,6 +1,6 @@
 //! A whole run: every input in order, one recording, one report.
 
-use capture::Decoder;
+use capture::{Decoder, FragmentLimits, ReaderLimits};
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
@@ -10,39 +10,61 @@ use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
 
+/// What a run may hold at most. What is kept of sessions stands in [`Options`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Of each input's reader.
+    pub reader: ReaderLimits,
+    /// Of fragments that wait to be whole.
+    pub fragments: FragmentLimits,
+    /// Of connections.
+    pub flows: FlowLimits,
+}
+
 /// Reads all inputs of a plan and keeps every session, for who needs them all at once.
 pub fn analyse(plan: &Plan, options: Options) -> Report {
+    analyse_within(plan, options, Limits::default())
+}
+
+/// The same within other limits.
+pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
     let mut sessions = Vec::new();
-    let capture = read(plan, options, |session| sessions.push(session));
+    let capture = read_within(plan, options, limits, |session| sessions.push(session));
     Report::new(sessions, capture)
 }
 
 /// Reads all inputs of a plan and hands over each session as it ends, in the order in which they end. What is wrong with
 /// an input stands in [`Capture::files`]; what was read before counts.
 pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> Capture {
+    read_within(plan, options, Limits::default(), on_session)
+}
+
+/// The same within other limits.
+pub fn read_within(plan: &Plan, options: Options, limits: Limits, on_session: impl FnMut(Session)) -> Capture {
     let mut observer = Observer::new(options, on_session);
-    let mut table = FlowTable::new(FlowLimits::default());
-    let mut decoder = Decoder::new();
+    let mut table = FlowTable::new(limits.flows);
+    let mut decoder = Decoder::with_limits(limits.fragments);
     let mut counts = Counts::default();
     let mut files: Vec<CaptureFile> = Vec::new();
     for input in &plan.inputs {
-        files.push(pipeline::read(input, &mut decoder, &mut table, &mut observer, &mut counts));
+        files.push(pipeline::read(input, limits.reader, &mut decoder, &mut table, &mut observer, &mut counts));
     }
     table.finish(&mut observer);
     files.extend(plan.unreadable.iter().map(CaptureFile::unreadable));
-    let limits = table.limit_counts();
+    plan.unreadable.iter().filter_map(|input| input.limit_reached).for_each(|limit| counts.reached(limit, 1));
+    let of_sessions = observer.limits_reached();
+    let of_flows = table.limit_counts();
     let decoded = decoder.counts();
     let fragments = Fragments::from(decoded.fragments);
     if fragments.unused > 0 {
         counts.decode_errors.insert("fragment", fragments.unused);
     }
     let reached = [
-        ("record_octets", counts.oversized_records),
         ("carriers", decoded.nested_too_deep),
         ("datagrams_in_reassembly", decoded.fragments.limit_reached),
-        ("flows", limits.flows_evicted),
-        ("held_octets_per_direction", limits.held_per_direction),
-        ("held_octets_per_table", limits.held_per_table),
+        ("flows", of_flows.flows_evicted),
+        ("held_octets_per_direction", of_flows.held_per_direction),
+        ("held_octets_per_table", of_flows.held_per_table),
     ];
     Capture {
         files,
@@ -53,7 +75,12 @@ pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> C
         encapsulations: counts.encapsulations,
         fragments,
         decode_errors: counts.decode_errors,
-        limits_reached: reached.into_iter().chain(counts.inputs_ended).filter(|&(_, count)| count > 0).collect(),
+        limits_reached: reached
+            .into_iter()
+            .chain(of_sessions.by_name())
+            .chain(counts.limits_reached)
+            .filter(|&(_, count)| count > 0)
+            .collect(),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::model::{
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::report::{Capture, Report};
-use crate::session::Options;
 use crate::session::auth::{AuthAttempt, AuthOutcome};
+use crate::session::{LimitsReached, Options};
 
 /// So many seconds after the epoch.
 pub(crate) fn at(second: i64) -> Time {
@@ -72,6 +72,7 @@ pub(crate) fn session() -> Session {
         transaction_count: 0,
         anomalies: Vec::new(),
         further_anomalies: 0,
+        further: None,
         octets: Octets::default(),
         transactions: Vec::new(),
     }
@@ -135,8 +136,13 @@ pub(crate) fn report(sessions: Vec<Session>) -> Report {
 /// The sessions found in a connection of these turns, each a segment that acknowledges all before it, a second apart;
 /// with the handshake before them and the FIN of each side behind them.
 pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
+    conversation(Options::default(), turns).0
+}
+
+/// The same under other limits, and how often each was reached.
+pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Session>, LimitsReached) {
     let mut sessions = Vec::new();
-    let mut observer = Observer::new(Options::default(), |session| sessions.push(session));
+    let mut observer = Observer::new(options, |session| sessions.push(session));
     let mut table = FlowTable::new(FlowLimits::default());
     let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
     let server = SocketAddr::from(([198, 51, 100, 25], 25));
@@ -171,7 +177,8 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
     push(Role::Client, fin, "");
     push(Role::Server, fin, "");
     table.finish(&mut observer);
-    sessions
+    let reached = observer.limits_reached();
+    (sessions, reached)
 }
 
 /// The one session of these turns.

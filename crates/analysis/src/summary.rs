@@ -62,7 +62,9 @@ impl Overview {
             .final_response
             .iter()
             .filter(|reply| reply.class() >= 4)
-            .filter(|reply| !transaction.recipients.iter().any(|rcpt| rcpt.parameter.as_ref() == Some(&reply.parameter)))
+            .filter(|reply| {
+                !transaction.recipients.iter().any(|rcpt| rcpt.parameter.as_ref() == Some(&reply.parameter))
+            })
             .map(|reply| (reply.code, &*reply.parameter, "mail"));
         for (code, text, what) in of_recipients.chain(of_mail) {
             let first_line = text.lines().next().unwrap_or_default();

@@ -15,10 +15,12 @@ use std::ops::Range;
 
 use smol_str::SmolStr;
 
-use crate::message::{Body, Message};
+use crate::message::{Body, Cut, Message};
 use crate::model::{Outcome, Recipient, RecipientOutcome, Response, Transaction, Via};
 use crate::output::time::Time;
 use crate::queue_id::queue_id;
+use crate::report::Summary;
+use crate::session::{LimitsReached, SessionLimit};
 
 /// The transactions of one session.
 #[derive(Debug)]
@@ -26,6 +28,12 @@ pub(crate) struct Transactions {
     finished: Vec<Transaction>,
     open: Option<Open>,
     recipients_limit: usize,
+    records_limit: usize,
+    /// Those that ended beyond the limit.
+    further: Option<Box<Summary>>,
+    /// Whether the one that ended last has its message.
+    last_has_message: bool,
+    limits: LimitsReached,
 }
 
 /// What MAIL said.
@@ -80,8 +88,16 @@ struct Open {
 }
 
 impl Transactions {
-    pub(crate) fn new(recipients_limit: usize) -> Self {
-        Self { finished: Vec::new(), open: None, recipients_limit }
+    pub(crate) fn new(recipients_limit: usize, records_limit: usize) -> Self {
+        Self {
+            finished: Vec::new(),
+            open: None,
+            recipients_limit,
+            records_limit,
+            further: None,
+            last_has_message: false,
+            limits: LimitsReached::default(),
+        }
     }
 
     /// MAIL. One that is refused while a transaction is open begins none.
@@ -228,17 +244,22 @@ impl Transactions {
 
     /// The chunks of a message whose last reply came before its last octet.
     pub(crate) fn late_message(&mut self, body: Body) {
-        if let Some(transaction) = self.finished.last_mut()
-            && transaction.message.is_none()
-        {
-            transaction.message = Some(body.into_message());
+        if std::mem::replace(&mut self.last_has_message, true) {
+            return;
+        }
+        let message = body.into_message();
+        count_cut(&mut self.limits, Some(&message));
+        match (&mut self.further, self.finished.last_mut()) {
+            (Some(further), _) => further.message_bytes += message.bytes,
+            (None, Some(last)) => last.message = Some(message),
+            (None, None) => {}
         }
     }
 
     /// The transaction that is open, if any, ends.
     pub(crate) fn end(&mut self, ending: Ending) {
         if let Some(open) = self.open.take() {
-            self.finished.push(open.conclude(ending));
+            self.keep(open.conclude(ending));
         }
     }
 
@@ -257,8 +278,9 @@ impl Transactions {
         open.answered_one_by_one.len()
     }
 
-    pub(crate) fn into_finished(self) -> Vec<Transaction> {
-        self.finished
+    /// Those that are kept, the totals of the others, and the limits that were reached.
+    pub(crate) fn into_parts(self) -> (Vec<Transaction>, Option<Box<Summary>>, LimitsReached) {
+        (self.finished, self.further, self.limits)
     }
 
     /// The reply to the end of the message.
@@ -268,7 +290,28 @@ impl Transactions {
         open.transaction.outcome = if accepted { Outcome::Accepted } else { Outcome::Rejected };
         open.transaction.queue_id = accepted.then(|| queue_id(&reply.parameter)).flatten().map(SmolStr::from);
         open.transaction.final_response = Some(reply.clone());
-        self.finished.push(open.transaction);
+        self.keep(open.transaction);
+    }
+
+    /// One that has ended is kept, or counted where there are too many.
+    fn keep(&mut self, transaction: Transaction) {
+        self.limits.count(SessionLimit::Recipients, transaction.further_recipients);
+        count_cut(&mut self.limits, transaction.message.as_ref());
+        self.last_has_message = transaction.message.is_some();
+        if self.finished.len() < self.records_limit.max(1) {
+            self.finished.push(transaction);
+        } else {
+            self.limits.count(SessionLimit::Transactions, 1);
+            self.further.get_or_insert_default().add_transaction(&transaction);
+        }
+    }
+}
+
+fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
+    match message.and_then(|message| message.cut) {
+        Some(Cut::Header) => limits.count(SessionLimit::Header, 1),
+        Some(Cut::Body) => limits.count(SessionLimit::Body, 1),
+        None => {}
     }
 }
 
@@ -349,7 +392,7 @@ mod tests {
 
     /// Transactions after MAIL, command 0, has got this reply.
     fn after_mail(reply: &str) -> Transactions {
-        let mut transactions = Transactions::new(10);
+        let mut transactions = Transactions::new(10, 100);
         mail(&mut transactions, "a@a", 0, reply);
         transactions
     }
@@ -372,7 +415,7 @@ mod tests {
     #[track_caller]
     fn ends_as(mut transactions: Transactions, ending: Ending, wanted: &[(Outcome, Option<&str>)]) {
         transactions.end(ending);
-        let finished = transactions.into_finished();
+        let finished = transactions.into_parts().0;
         let code = |transaction: &Transaction| transaction.final_response.as_ref().map(|reply| reply.code.to_string());
         let got: Vec<_> = finished.iter().map(|transaction| (transaction.outcome, code(transaction))).collect();
         let wanted: Vec<_> = wanted.iter().map(|&(outcome, code)| (outcome, code.map(str::to_owned))).collect();
@@ -386,7 +429,7 @@ mod tests {
         let mut transactions = after_mail("250 ok");
         mail(&mut transactions, "c@c", 1, "503 nested MAIL");
         transactions.end(Ending::Command);
-        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        let [only] = transactions.into_parts().0.try_into().expect("one transaction");
         assert_eq!((only.mail_from.as_deref(), only.commands), (Some("a@a"), 0..2));
     }
 
@@ -427,12 +470,12 @@ mod tests {
     /// Recipients beyond the limit are not kept, but whether the server took one of them still counts.
     #[test]
     fn a_recipient_beyond_the_limit_that_was_taken_is_no_refusal() {
-        let mut transactions = Transactions::new(1);
+        let mut transactions = Transactions::new(1, 100);
         mail(&mut transactions, "a@a", 0, "250 ok");
         transactions.rcpt(rcpt("b@b"), place(1), Some(&response("550 no")));
         transactions.rcpt(rcpt("c@c"), place(2), Some(&response("250 ok")));
         transactions.end(Ending::Command);
-        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        let [only] = transactions.into_parts().0.try_into().expect("one transaction");
         assert_eq!((only.recipients.len(), only.further_recipients), (1, 1));
         assert_eq!((only.outcome, only.final_response.is_none()), (Outcome::Aborted, true));
     }
@@ -463,7 +506,7 @@ mod tests {
             transactions.data(place(1), Some(&response("354 go on")));
             transactions.end_of_data(message(b"text\r\n", true), place(1), Some(&response(reply)));
             assert!(!transactions.is_open(), "the final reply ends it");
-            assert_eq!(transactions.into_finished()[0].queue_id.as_deref(), id);
+            assert_eq!(transactions.into_parts().0[0].queue_id.as_deref(), id);
         }
     }
 
@@ -494,7 +537,7 @@ mod tests {
         assert_eq!(transactions.expect_recipient_replies(), 2);
         assert!(transactions.recipient_reply(0, false, &response("452 full")));
         assert!(!transactions.recipient_reply(1, false, &response("250 delivered")));
-        let [only] = transactions.into_finished().try_into().expect("one transaction");
+        let [only] = transactions.into_parts().0.try_into().expect("one transaction");
         let codes: Vec<_> =
             only.recipients.iter().map(|recipient| recipient.code.expect("a code").to_string()).collect();
         assert_eq!(codes, ["452", "550", "250"]);
@@ -507,7 +550,7 @@ mod tests {
     /// RFC 5321 §3.3: a transaction begins with MAIL. RCPT without one is a command out of order.
     #[test]
     fn outside_a_transaction_rcpt_and_refused_data_begin_none() {
-        let mut transactions = Transactions::new(10);
+        let mut transactions = Transactions::new(10, 100);
         transactions.rcpt(rcpt("b@b"), place(0), Some(&response("503 no MAIL")));
         transactions.data(place(1), Some(&response("503 no RCPT")));
         transactions.bdat(true, None, place(2), Some(&response("503 no MAIL")));

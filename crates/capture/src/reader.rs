@@ -226,6 +226,14 @@ impl CaptureReader {
         self.malformed_blocks
     }
 
+    /// pcapng interfaces beyond [`ReaderLimits::interfaces`], whose packets are passed over.
+    pub fn further_interfaces(&self) -> u64 {
+        match &self.records {
+            Records::Pcap(_) => 0,
+            Records::PcapNg(blocks) => blocks.further_interfaces(),
+        }
+    }
+
     /// pcapng sections passed over because they are of another major version than 1.
     pub fn foreign_sections(&self) -> u64 {
         self.foreign_sections

@@ -380,16 +380,16 @@ impl<S> FlowTable<S> {
         let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
         place.entry = Entry::Ended(flow.remembered());
         self.touch(slot, Rank::Remembered);
-        self.hand_over(flow, FlowEnd::Closed, observer);
+        self.hand_over(*flow, FlowEnd::Closed, observer);
     }
 
-    fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Box<Flow<S>>, reason: FlowEnd, observer: &mut O) {
+    fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Flow<S>, reason: FlowEnd, observer: &mut O) {
         self.held -= flow.held_cost();
         self.compared -= flow.compared_cost();
         flow.forget_history();
         flow.finish(observer);
         let end = flow.end_or(reason);
-        observer.close(*flow, end);
+        observer.close(flow, end);
     }
 
     /// Moves a connection to the end of the chain of its rank.
@@ -535,7 +535,7 @@ impl<S> FlowTable<S> {
         }
         self.free.push(slot);
         if let Entry::Flow(flow) = entry {
-            self.hand_over(flow, reason, observer);
+            self.hand_over(*flow, reason, observer);
         }
     }
 

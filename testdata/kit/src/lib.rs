@@ -17,12 +17,14 @@
 //!
 //! - [`Conversation`] one TCP connection, as a list of packets that a test may reorder, drop, duplicate or cut
 //! - [`TcpPacket`] one packet with every field set by hand
+//! - [`link`] frames on other links, tagged, labelled, in fragments
 //! - [`tunnel`] frames inside other frames
 //! - [`PcapWriter`], [`PcapNgWriter`] lists of packets as files, in every byte order and resolution
 
 #![allow(clippy::expect_used, reason = "what cannot be built is a mistake in the test, which a panic shows best")]
 
 mod conversation;
+pub mod link;
 mod packet;
 mod pcap;
 mod pcapng;

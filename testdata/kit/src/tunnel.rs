@@ -224,11 +224,11 @@ fn gre_header(fields: Gre, protocol: u16) -> Vec<u8> {
 }
 
 /// The IP datagram in an untagged frame.
-fn datagram(frame: &[u8]) -> &[u8] {
+pub(crate) fn datagram(frame: &[u8]) -> &[u8] {
     frame.get(14..).expect("an Ethernet frame")
 }
 
-fn ether_type(frame: &[u8]) -> u16 {
+pub(crate) fn ether_type(frame: &[u8]) -> u16 {
     frame.get(12..).and_then(<[u8]>::first_chunk).copied().map(u16::from_be_bytes).expect("an Ethernet frame")
 }
 
@@ -236,11 +236,11 @@ fn protocol_of(frame: &[u8]) -> u8 {
     if ether_type(frame) == IPV4 { 4 } else { 41 }
 }
 
-fn len_u16(len: usize) -> u16 {
+pub(crate) fn len_u16(len: usize) -> u16 {
     u16::try_from(len).expect("a packet that IP can carry")
 }
 
-const IPV4: u16 = 0x0800;
+pub(crate) const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 
 #[cfg(test)]

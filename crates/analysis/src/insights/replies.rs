@@ -22,18 +22,23 @@ pub(crate) fn analyse(report: &Report) -> ResponseAnalysis {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut categories: BTreeMap<&'static str, u64> = ["2xx", "3xx", "4xx", "5xx"].map(|name| (name, 0)).into();
     let mut errors = Tally::default();
+    let mut count = |code: u16, times: u64| {
+        *counts.entry(format!("{code:03}")).or_default() += times;
+        let category = match code / 100 {
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            _ => return,
+        };
+        *categories.entry(category).or_default() += times;
+    };
     for (_, session) in &report.sessions {
+        let further = session.further.iter().flat_map(|further| &further.replies);
+        further.for_each(|(&code, &times)| count(code, times));
         for response in &session.responses {
-            *counts.entry(response.code.to_string()).or_default() += 1;
-            let category = match response.class() {
-                2 => "2xx",
-                3 => "3xx",
-                4 => "4xx",
-                5 => "5xx",
-                _ => continue,
-            };
-            *categories.entry(category).or_default() += 1;
-            if response.class() >= 4 && !response.parameter.is_empty() {
+            count(response.code.value(), 1);
+            if matches!(response.class(), 4 | 5) && !response.parameter.is_empty() {
                 errors.add(response.parameter.to_string());
             }
         }

@@ -1,6 +1,6 @@
 //! A message while it is being received: octets are counted, and only the header is kept.
 
-use super::{Message, MessageOptions};
+use super::{Cut, Message, MessageOptions};
 
 /// Grows by content events. Holds at most the limits of [`MessageOptions`], however long the message is.
 #[derive(Debug, Clone)]
@@ -14,11 +14,22 @@ pub(crate) struct Body {
     /// Length of the header within `kept`, once its end is known.
     header_end: Option<usize>,
     ended: bool,
+    /// Octets that were wanted are not in `kept`, because they are beyond the limit.
+    cut: bool,
 }
 
 impl Body {
     pub(crate) fn new(options: MessageOptions) -> Self {
-        Self { options, octets: 0, wire_octets: 0, missing: 0, kept: Vec::new(), header_end: None, ended: false }
+        Self {
+            options,
+            octets: 0,
+            wire_octets: 0,
+            missing: 0,
+            kept: Vec::new(),
+            header_end: None,
+            ended: false,
+            cut: false,
+        }
     }
 
     /// The next octets of the message.
@@ -32,10 +43,13 @@ impl Body {
         let room = limit.saturating_sub(self.kept.len());
         // Copied: the segment's buffer is gone before the message is complete.
         self.kept.extend_from_slice(octets.get(..room).unwrap_or(octets));
+        self.cut |= self.options.body && room < octets.len();
         if self.header_end.is_none() {
             let new = octets.len().min(room);
             let from = self.kept.len().saturating_sub(new + 3);
-            self.header_end = end_of_header(&self.kept, from).or((new < octets.len()).then_some(self.kept.len()));
+            let end = end_of_header(&self.kept, from);
+            self.cut |= end.is_none() && new < octets.len();
+            self.header_end = end.or(self.cut.then_some(self.kept.len()));
             if let Some(end) = self.header_end.filter(|_| !self.options.body) {
                 self.kept.truncate(end);
             }
@@ -63,6 +77,7 @@ impl Body {
         self.octets -= octets.min(self.octets);
         self.kept.truncate(kept);
         self.header_end = self.header_end.map(|end| end.min(kept));
+        self.cut &= (self.kept.len() as u64) < self.octets;
     }
 
     pub(crate) fn octets(&self) -> u64 {
@@ -93,6 +108,7 @@ impl Body {
             bytes: self.octets,
             wire_bytes: self.wire_octets,
             complete: self.is_complete(),
+            cut: self.cut.then_some(if self.options.body { Cut::Body } else { Cut::Header }),
             sha256: None,
             kept: self.kept,
             options: self.options,

@@ -136,7 +136,10 @@ mod tests {
               =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=\r\n\r\n",
         );
         assert_eq!(message.subject.as_deref(), Some("If you can read this you understand the example."));
-        let named = |name: &'static str, address: &'static str| Mailbox { name: Some(name.into()), address: Some(address.into()) };
+        let named = |name: &'static str, address: &'static str| Mailbox {
+            name: Some(name.into()),
+            address: Some(address.into()),
+        };
         assert_eq!(message.from, [named("Keith Moore", "moore@cs.utk.edu")]);
         assert_eq!(message.to, [named("Keld J\u{f8}rn Simonsen", "keld@dkuug.dk")]);
         assert_eq!(message.cc, [named("Andr\u{e9} Pirard", "PIRARD@vm1.ulg.ac.be")]);

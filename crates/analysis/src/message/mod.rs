@@ -21,6 +21,8 @@ pub struct Message {
     pub wire_bytes: u64,
     /// Whether its end was seen and no octet is missing.
     pub complete: bool,
+    /// What of it is longer than is kept; it was counted on and not read.
+    pub cut: Option<Cut>,
     /// SHA-256 of the message, on request.
     pub sha256: Option<String>,
     /// The header, or the whole message where the body was asked for; up to the limits of [`MessageOptions`].
@@ -84,6 +86,16 @@ pub struct Fields<'a> {
     pub headers: Option<Vec<Header<'a>>>,
     /// The decoded text body; `None` where it was not asked for.
     pub text: Option<String>,
+}
+
+/// The part of a message that is beyond its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// The header, beyond [`MessageOptions::header_limit`].
+    Header,
+    /// Header and body, beyond [`MessageOptions::body_limit`].
+    Body,
 }
 
 /// What is to be kept of messages.

@@ -16,6 +16,11 @@ impl Code {
         u8::try_from(self.0.value() / 100).unwrap_or_default()
     }
 
+    /// Its number.
+    pub fn value(self) -> u16 {
+        self.0.value()
+    }
+
     /// Whether it is this number.
     pub fn is(self, number: u16) -> bool {
         self.0.value() == number

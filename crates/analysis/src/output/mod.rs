@@ -54,8 +54,7 @@ mod tests {
 
     #[test]
     fn of_a_keyword_given_twice_the_first_counts() {
-        let pairs =
-            [("SIZE".into(), Some("1".into())), ("SIZE".into(), None), ("SMTPUTF8".into(), None)];
+        let pairs = [("SIZE".into(), Some("1".into())), ("SIZE".into(), None), ("SMTPUTF8".into(), None)];
         let many: Vec<_> = pairs.iter().cycle().take(3 * FEW).cloned().collect();
         for pairs in [pairs.as_slice(), &many] {
             let mut out = Vec::new();

@@ -4,18 +4,19 @@
 //! commands, because only then the server has read it.
 
 use smol_str::SmolStr;
-use smtp_parser::{Command as Parsed, CommandLine, Reply, Verb};
+use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
 
 use super::Options;
 use super::anomalies::Anomalies;
 use super::auth::{AuthAttempt, AuthExchange};
+use super::further::Further;
+use super::limits::{LimitsReached, SessionLimit};
 use super::pending::{Kind, Pending, Queue};
-use super::redaction::{REDACTED, Secrets};
+use super::redaction::Secrets;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
-use crate::output::text;
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
 
@@ -72,6 +73,11 @@ pub(crate) struct Dialogue {
     pub(super) sasl_suspected: bool,
     pub(super) secrets: Secrets,
     pub(super) lmtp: bool,
+    /// Commands so far, those that are not kept among them.
+    pub(super) command_count: usize,
+    /// What is not kept.
+    pub(super) further: Option<Box<Further>>,
+    pub(super) limits: LimitsReached,
 }
 
 impl Dialogue {
@@ -87,7 +93,7 @@ impl Dialogue {
             auth: Vec::new(),
             exchange: None,
             starttls: None,
-            transactions: Transactions::new(options.recipients_limit),
+            transactions: Transactions::new(options.recipients_limit, options.records_limit),
             anomalies: Anomalies::new(options.anomalies_limit),
             queue: Queue::default(),
             body: None,
@@ -97,6 +103,9 @@ impl Dialogue {
             sasl_suspected: false,
             secrets: Secrets::default(),
             lmtp: false,
+            command_count: 0,
+            further: None,
+            limits: LimitsReached::default(),
             options,
         }
     }
@@ -105,6 +114,7 @@ impl Dialogue {
     pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
         let is_secret = self.is_secret(line);
         self.anomalies.of_command(line, at, is_secret);
+        self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
         if let Some(end) = self.replies_lost
             && at.acknowledged >= Some(end)
@@ -120,16 +130,8 @@ impl Dialogue {
             self.enqueue(kind, place, Stamp { offset: at.offset + line.octets, ..at });
             return false;
         }
-        let place = Place { command: Some(self.commands.len()), timestamp: at.timestamp };
-        self.commands.push(Command {
-            command: match line.known_verb() {
-                Some(verb) => SmolStr::new_static(verb.as_str()),
-                None if is_secret => SmolStr::new_static(REDACTED),
-                None => text(line.verb),
-            },
-            parameter: self.parameter(line, is_secret),
-            timestamp: at.timestamp,
-        });
+        let place = Place { command: Some(self.command_count), timestamp: at.timestamp };
+        self.keep_command(line, is_secret, at.timestamp);
         let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls);
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
@@ -174,7 +176,7 @@ impl Dialogue {
 
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
-        let place = Place { command: self.commands.len().checked_sub(1), timestamp };
+        let place = Place { command: self.command_count.checked_sub(1), timestamp };
         self.body = Some((Body::new(self.options.message), place));
     }
 
@@ -205,6 +207,10 @@ impl Dialogue {
     /// A reply. Returns what it makes of the client's octets.
     pub(crate) fn reply(&mut self, reply: &Reply<'_>, at: Stamp) -> Next {
         self.anomalies.of_reply(reply, at);
+        if reply.deviations.contains(Deviation::Truncated) {
+            // In a reply of several lines one that is too long takes those behind it with it.
+            self.limits.count(if reply.lines > 1 { SessionLimit::Reply } else { SessionLimit::Line }, 1);
+        }
         let code = reply.code.value();
         let mut response = Response {
             code: Code(reply.code),
@@ -214,12 +220,12 @@ impl Dialogue {
             command: None,
         };
         if self.is_greeting(code) {
-            if !self.commands.is_empty() {
+            if self.command_count > 0 {
                 self.anomalies.add(AnomalyKind::EarlyTalker, at, Role::Client, String::new());
             }
             self.greeting =
                 Some(Greeting { code: response.code, parameter: response.parameter.clone(), timestamp: at.timestamp });
-            self.responses.push(response);
+            self.keep_reply(response);
             return Next::Unchanged;
         }
         self.sasl_suspected |= code == 334;
@@ -228,7 +234,7 @@ impl Dialogue {
             return self.reply_to_nobody(response, reply, at);
         };
         response.command = pending.place.command;
-        self.responses.push(response.clone());
+        self.keep_reply(response.clone());
         self.apply(pending, Some((&response, reply)))
     }
 
@@ -314,12 +320,12 @@ impl Dialogue {
     }
 
     fn reply_to_nobody(&mut self, response: Response, reply: &Reply<'_>, at: Stamp) -> Next {
-        self.responses.push(response.clone());
-        if self.commands.is_empty() && response.code.is(250) && reply.lines > 1 {
+        if self.command_count == 0 && response.code.is(250) && reply.lines > 1 {
             // Only the server's side is in the capture, and this is what it answers to EHLO.
             self.note_extensions(reply);
         }
         let Some((body, _)) = &mut self.body else {
+            self.keep_reply(response.clone());
             if response.code.is(334) {
                 // The AUTH command is not in the capture, but what comes now are credentials.
                 return Next::AuthResponse;
@@ -328,6 +334,7 @@ impl Dialogue {
             return Next::Unchanged;
         };
         if !body.has_gap() {
+            self.keep_reply(response.clone());
             self.anomalies.add(AnomalyKind::ReplyDuringContent, at, Role::Server, response.code.to_string());
             if response.class() >= 4 {
                 self.refused_early = Some(response);
@@ -338,9 +345,9 @@ impl Dialogue {
         if let Some((body, place)) = self.body.take() {
             self.enqueue(Kind::EndOfData(body), place, at);
         }
-        if let Some(last) = self.responses.last_mut() {
-            last.command = self.queue.front().and_then(|pending| pending.place.command);
-        }
+        // The reply is told with the command, and decides without it.
+        let command = self.queue.front().and_then(|pending| pending.place.command);
+        self.keep_reply(Response { command, ..response.clone() });
         if let Some(pending) = self.queue.pop() {
             self.apply_end_of_data(pending, Some(&response));
         }
@@ -373,6 +380,7 @@ impl Dialogue {
 
     fn bound_queue(&mut self, at: Stamp) {
         if self.queue.len() > self.options.pending_limit {
+            self.limits.count(SessionLimit::Pending, 1);
             self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
             self.unanswered();
         }

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 use smtp_parser::{Reply, Verb};
 
 use super::dialogue::{Dialogue, Next};
+use super::limits::SessionLimit;
 use super::pending::{Kind, Pending};
 use crate::model::{ExtensionOffer, Response, StartTls};
 use crate::output::codes::Code;
@@ -132,8 +133,13 @@ impl Dialogue {
     }
 
     pub(super) fn finish_auth(&mut self, code: Option<Code>) {
-        if let Some((exchange, _)) = self.exchange.take() {
-            self.auth.push(exchange.finish(code));
+        let Some((exchange, _)) = self.exchange.take() else { return };
+        let attempt = exchange.finish(code);
+        if self.auth.len() < self.options.records_limit.max(1) {
+            self.auth.push(attempt);
+        } else {
+            self.limits.count(SessionLimit::Auth, 1);
+            self.further.get_or_insert_default().totals.add_auth(&attempt);
         }
     }
 }

@@ -1,20 +1,27 @@
 //! The end of a session: from what was followed to the record of it.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use capture::Carrier;
 use reassembly::{Direction, Flow, FlowEnd, FlowStart};
 use smtp_parser::SmtpEvent;
 
 use super::auth::AuthOutcome;
-use super::{Stamp, StartTls, Time, TlsState, Tracker};
+use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
 use crate::community_id::community_id;
 use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Tls, Transaction};
 use crate::session::Ending;
 
 impl Tracker {
     /// The connection is over: what was held is read, what is unanswered stays so.
-    pub(crate) fn finish<S>(mut self, flow: &Flow<S>, client: Direction, end: FlowEnd) -> Session {
+    pub(crate) fn finish<S>(
+        mut self,
+        flow: &Flow<S>,
+        client: Direction,
+        end: FlowEnd,
+        limits: &mut LimitsReached,
+    ) -> Session {
         let info = flow.info();
         let at = Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None };
         self.resolve();
@@ -37,7 +44,7 @@ impl Tracker {
             Direction::FromResponder => (info.responder, info.originator),
         };
         let octets = Octets { client: octets(flow, client), server: octets(flow, !client) };
-        self.into_session(client_address, server_address, info, octets, end)
+        self.into_session(client_address, server_address, info, octets, end, limits)
     }
 
     fn into_session(
@@ -47,13 +54,23 @@ impl Tracker {
         info: &reassembly::FlowInfo,
         octets: Octets,
         end: FlowEnd,
+        limits: &mut LimitsReached,
     ) -> Session {
         let uses_tls = self.tls == TlsState::Seen;
         let dialogue = self.dialogue;
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));
-        let mut transactions = dialogue.transactions.into_finished();
+        let (mut transactions, further_transactions, reached) = dialogue.transactions.into_parts();
+        let mut further = dialogue.further;
+        if let Some(totals) = further_transactions {
+            further.get_or_insert_default().totals.merge(&totals);
+        }
+        keep_to(&mut transactions, dialogue.commands.len());
         locate_replies(&mut transactions, &dialogue.responses);
         let (anomalies, further_anomalies) = dialogue.anomalies.into_parts();
+        limits.add(&dialogue.limits);
+        limits.add(&reached);
+        limits.count(SessionLimit::Anomalies, further_anomalies);
+        let beyond = further.as_deref().map(|further| further.totals.clone()).unwrap_or_default();
         Session {
             client_ip: client.ip(),
             client_port: client.port(),
@@ -86,8 +103,9 @@ impl Tracker {
             extensions: dialogue.extensions,
             commands: dialogue.commands,
             responses: dialogue.responses,
-            auth_attempts: dialogue.auth.len(),
-            authenticated: dialogue.auth.iter().any(|attempt| attempt.outcome == AuthOutcome::Success),
+            auth_attempts: dialogue.auth.len() + beyond.auth_attempts,
+            authenticated: beyond.auth_successes > 0
+                || dialogue.auth.iter().any(|attempt| attempt.outcome == AuthOutcome::Success),
             auth: dialogue.auth,
             tls: uses_tls.then(|| Tls {
                 mode: if dialogue.starttls == Some(StartTls::Accepted) { "starttls" } else { "implicit" },
@@ -95,12 +113,21 @@ impl Tracker {
             }),
             starttls: dialogue.starttls,
             uses_tls,
-            transaction_count: transactions.len(),
+            transaction_count: transactions.len() + beyond.total_transactions,
             anomalies,
             further_anomalies,
+            further,
             octets,
             transactions,
         }
+    }
+}
+
+/// Takes out of each transaction the commands that are not kept.
+fn keep_to(transactions: &mut [Transaction], commands: usize) {
+    for transaction in transactions.iter_mut().rev().take_while(|transaction| transaction.commands.end > commands) {
+        let Range { start, end } = transaction.commands;
+        transaction.commands = start.min(commands)..end.min(commands);
     }
 }
 

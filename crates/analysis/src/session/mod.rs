@@ -17,6 +17,8 @@ pub mod auth;
 mod dialogue;
 mod effects;
 mod finish;
+mod further;
+mod limits;
 mod lookahead;
 mod lost;
 mod pending;
@@ -30,6 +32,8 @@ use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, Ser
 
 pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
+pub use further::Further;
+pub(crate) use limits::{LimitsReached, SessionLimit};
 pub(crate) use lookahead::TLS_HANDSHAKE;
 use lookahead::{begins_like_command, begins_like_reply, is_tls_record};
 use tentative::{Suspense, Tentative};
@@ -55,6 +59,9 @@ pub struct Options {
     pub held_limit: usize,
     /// Anomalies of a session that are kept; further ones are counted.
     pub anomalies_limit: usize,
+    /// Commands of a session that are kept, and as many of its replies, transactions and AUTH exchanges; further ones
+    /// are counted. At least one of each is kept.
+    pub records_limit: usize,
 }
 
 impl Default for Options {
@@ -66,6 +73,7 @@ impl Default for Options {
             pending_limit: 1024,
             held_limit: 64 << 10,
             anomalies_limit: 1000,
+            records_limit: 100_000,
         }
     }
 }
@@ -186,6 +194,7 @@ impl Tracker {
                 }
                 let limit = self.options.held_limit;
                 if !self.suspense.as_mut().is_some_and(|suspense| suspense.listen(bytes, at, limit)) {
+                    self.dialogue.limits.count(SessionLimit::Held, self.suspense.is_some().into());
                     self.resolve();
                     self.server_octets(bytes, at);
                 }
@@ -197,7 +206,10 @@ impl Tracker {
     pub(crate) fn gap(&mut self, role: Role, octets: u64, at: Stamp) {
         self.resolve();
         match role {
-            Role::Client if self.awaited.is_some() => self.held.push_back(Held::Gap(octets, at)),
+            Role::Client if self.awaited.is_some() => match self.held.back_mut() {
+                Some(Held::Gap(before, _)) => *before += octets,
+                _ => self.held.push_back(Held::Gap(octets, at)),
+            },
             Role::Client => self.client_gap(octets, at),
             Role::Server => {
                 self.server_delivered = at.offset + octets;
@@ -301,6 +313,7 @@ impl Tracker {
                     }
                 }
                 Some(SmtpEvent::AuthResponse(response)) => {
+                    self.dialogue.limits.count(SessionLimit::Line, is_cut(response.reveal()).into());
                     self.dialogue.auth_response(response, Stamp { offset: at.offset + consumed as u64, ..at });
                     self.awaited = Some(Awaited::Auth);
                 }
@@ -308,6 +321,7 @@ impl Tracker {
             }
             let (used, rest) = bytes.split_at_checked(consumed).unwrap_or((bytes, &[]));
             if !self.tentative.as_mut().is_none_or(|tentative| tentative.follow(used)) {
+                self.dialogue.limits.count(SessionLimit::Held, 1);
                 self.tentative = None;
             }
             at.offset += consumed as u64;
@@ -337,6 +351,7 @@ impl Tracker {
         self.held_octets += bytes.len();
         self.settle_lost_reply_to_data();
         if self.held_octets > self.options.held_limit {
+            self.dialogue.limits.count(SessionLimit::Held, 1);
             self.heard.server_is_missing = !self.heard.server;
             self.assume();
         }
@@ -391,6 +406,11 @@ impl Tracker {
         self.client.set_mode(ClientMode::Opaque);
         self.server.set_opaque(true);
     }
+}
+
+/// Whether a line that comes without a mark is as long as the limit lets any be.
+fn is_cut(line: &[u8]) -> bool {
+    line.len() >= LineLimits::default().line_octets
 }
 
 #[cfg(test)]
@@ -465,6 +485,15 @@ mod tests {
             tracker.octets(Role::Client, &[b'x'; 30], stamp(6 + 30 * turn));
             assert!(tracker.held_octets <= 130, "{} octets are held", tracker.held_octets);
         }
+    }
+
+    /// A capture whose snap length leaves the headers alone has a gap for every segment.
+    #[test]
+    fn gaps_that_follow_each_other_are_held_as_one() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Client, b"DATA\r\n", stamp(0));
+        (0..10_000).for_each(|turn| tracker.gap(Role::Client, 1_460, stamp(6 + 1_460 * turn)));
+        assert!(matches!(tracker.held.make_contiguous(), [Held::Gap(14_600_000, Stamp { offset: 6, .. })]));
     }
 
     /// RFC 3207 §4: after the 220 the client starts the TLS negotiation; its octets are no commands.

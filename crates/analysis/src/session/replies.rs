@@ -5,7 +5,7 @@ use smtp_parser::{ClientMode, SmtpEvent};
 use super::dialogue::Next;
 use super::lookahead::{begins_like_command, begins_like_reply};
 use super::tentative::Tentative;
-use super::{Held, Stamp, Tracker};
+use super::{Held, SessionLimit, Stamp, Tracker, is_cut};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::output::excerpt;
 
@@ -34,6 +34,7 @@ impl Tracker {
                     next = self.dialogue.reply(&reply, reply_at);
                 }
                 Some(SmtpEvent::Malformed { line, .. }) => {
+                    self.dialogue.limits.count(SessionLimit::Line, is_cut(line).into());
                     self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, excerpt(line));
                 }
                 _ => {}

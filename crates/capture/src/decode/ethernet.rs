@@ -105,3 +105,104 @@ pub(super) fn is_plausible(octets: Octets<'_>) -> bool {
 pub(super) const HEADER_OCTETS: usize = 14;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::DecodeError;
+    use crate::decode::tests::{datagram, decode, packet, through};
+    use crate::{Carrier, LinkType};
+
+    fn whole() -> Result<Option<Vec<u8>>, DecodeError> {
+        Ok(Some(b"MAIL ok\n".to_vec()))
+    }
+
+    /// A frame with these octets behind its addresses.
+    fn frame(behind_the_addresses: &[&[u8]]) -> Vec<u8> {
+        [&[2; 12][..], &behind_the_addresses.concat()].concat()
+    }
+
+    fn of(frame: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+        decode(&packet(LinkType::ETHERNET, frame))
+    }
+
+    fn length(octets: usize) -> [u8; 2] {
+        u16::try_from(octets).unwrap().to_be_bytes()
+    }
+
+    /// IEEE 802.3 §3.2.7 and §3.2.9: frames of less than 64 octets are padded, and end in four octets of frame check
+    /// sequence; what devices append behind that is a trailer. The lengths of IP tell.
+    #[test]
+    fn padding_frame_check_sequence_and_trailers_are_no_payload() {
+        for (ether_type, version) in [([8, 0], 4), ([0x86, 0xdd], 6)] {
+            for behind in [4, 6, 18, 60, 300] {
+                let trailer = vec![0xfc; behind];
+                assert_eq!(of(&frame(&[&ether_type, &datagram(version), &trailer])), whole(), "{behind}");
+                let tagged = frame(&[&[0x81, 0, 0, 5], &ether_type, &datagram(version), &trailer]);
+                assert_eq!(of(&tagged), whole(), "{behind} behind a tag");
+            }
+        }
+        // A segment without payload has none in the padding that brings it to 60 octets.
+        let mut acknowledgment = datagram(4);
+        acknowledgment.truncate(40);
+        acknowledgment[3] = 40;
+        assert_eq!(of(&frame(&[&[8, 0], &acknowledgment, &[0; 6]])), Ok(Some(Vec::new())));
+    }
+
+    /// IEEE 802.1Q §9.6 and 802.1ad: a customer's tag inside a service tag; and what served as one before.
+    #[test]
+    fn tags_in_tags_are_vlans() {
+        for outer in [[0x88, 0xa8], [0x81, 0x00], [0x91, 0x00], [0x92, 0x00], [0x93, 0x00]] {
+            let two = frame(&[&outer, &[0x20, 5, 0x81, 0, 0, 6, 0x86, 0xdd], &datagram(6)]);
+            assert_eq!(of(&two), whole(), "{outer:x?}");
+            assert_eq!(through(LinkType::ETHERNET, &two), [Carrier::Vlan, Carrier::Vlan], "{outer:x?}");
+        }
+    }
+
+    /// RFC 1042: LLC with both access points 170 and control 3, the organization code 0, and the EtherType.
+    #[test]
+    fn llc_and_snap_name_the_protocol_by_its_ether_type() {
+        for organization in [[0, 0, 0], [0, 0, 0xf8]] {
+            for (ether_type, version) in [([8, 0], 4), ([0x86, 0xdd], 6)] {
+                let snap = [&[0xaa, 0xaa, 3][..], &organization, &ether_type, &datagram(version)].concat();
+                assert_eq!(of(&frame(&[&length(snap.len()), &snap, &[0; 7]])), whole());
+                // In a VLAN, and in a frame too long for a length (IEEE 802.1AC).
+                assert_eq!(of(&frame(&[&[0x81, 0, 0, 5], &length(snap.len()), &snap, &[0; 7]])), whole());
+                assert_eq!(of(&frame(&[&[0x88, 0x70], &snap])), whole());
+            }
+        }
+        let ip_access_point = [&[6, 6, 3][..], &datagram(4)].concat();
+        assert_eq!(of(&frame(&[&length(ip_access_point.len()), &ip_access_point])), whole());
+    }
+
+    #[test]
+    fn llc_of_others_is_no_tcp() {
+        for other in [&[0x42, 0x42, 3, 0, 0, 0, 0, 0][..], &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0], &[0xff, 0xff, 0, 30]]
+        {
+            assert_eq!(of(&frame(&[&length(other.len()), other, &[0; 40]])), Ok(None), "{other:x?}");
+        }
+        // IEEE 802.3 §3.2.6: between 1 500 and 1 536 the field is undefined.
+        assert_eq!(of(&frame(&[&length(1_501), &datagram(4)])), Ok(None));
+        assert_eq!(of(&frame(&[&length(1_535), &datagram(4)])), Ok(None));
+        assert_eq!(of(&frame(&[&length(6), &[0xaa, 0xaa, 3, 0, 0, 0]])), Err(DecodeError::TruncatedHeader));
+    }
+
+    /// IEEE 802.1Q §9.7: the customer's frame, addresses first, behind the I-TAG; most often behind a B-TAG.
+    #[test]
+    fn mac_in_mac_and_vn_tag() {
+        let customer = [&[4; 12][..], &[8, 0], &datagram(4)].concat();
+        let backbone = frame(&[&[0x88, 0xa8, 0, 9, 0x88, 0xe7, 0, 1, 2, 3], &customer]);
+        assert_eq!(of(&backbone), whole());
+        assert_eq!(through(LinkType::ETHERNET, &backbone), [Carrier::Vlan, Carrier::ProviderBackbone]);
+        let vn_tag = frame(&[&[0x89, 0x26, 0x80, 1, 0, 2, 0x81, 0, 0, 5, 8, 0], &datagram(4)]);
+        assert_eq!(of(&vn_tag), whole());
+        assert_eq!(through(LinkType::ETHERNET, &vn_tag), [Carrier::VnTag, Carrier::Vlan]);
+    }
+
+    #[test]
+    fn a_frame_cut_in_a_tag_is_a_truncated_header() {
+        let tagged = frame(&[&[0x88, 0xe7, 0, 1, 2, 3], &[4; 12], &[0x89, 0x26, 0x80, 1, 0, 2, 8, 0], &datagram(4)]);
+        for cut in 0..tagged.len() - 8 {
+            assert_eq!(of(&tagged[..cut]), Err(DecodeError::TruncatedHeader), "{cut}");
+        }
+    }
+}

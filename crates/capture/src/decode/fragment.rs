@@ -302,7 +302,11 @@ impl Ranges {
     }
 
     fn covers(&self, wanted: &Range<usize>) -> bool {
-        wanted.is_empty() || self.0.iter().any(|range| range.start <= wanted.start && wanted.end <= range.end)
+        wanted.is_empty()
+            || self
+                .overlapping(wanted)
+                .first()
+                .is_some_and(|range| range.start <= wanted.start && wanted.end <= range.end)
     }
 
     /// Whether there is anything within `wanted`.
@@ -314,7 +318,14 @@ impl Ranges {
     fn within(&self, wanted: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let wanted = wanted.clone();
         let cut = move |range: &Range<usize>| range.start.max(wanted.start)..range.end.min(wanted.end);
-        self.0.iter().map(cut).filter(|range| !range.is_empty())
+        self.overlapping(&wanted).iter().map(cut)
+    }
+
+    /// Those that have something of `wanted`. Found by halving: a datagram may come in thousands of fragments.
+    fn overlapping(&self, wanted: &Range<usize>) -> &[Range<usize>] {
+        let first = self.0.partition_point(|range| range.end <= wanted.start);
+        let behind = self.0.partition_point(|range| range.start < wanted.end);
+        self.0.get(first..behind).unwrap_or_default()
     }
 
     /// What there is not within `wanted`.
@@ -353,3 +364,317 @@ fn leads_on(protocol: u8) -> bool {
 
 /// RFC 791 §3.1: 16 bits of length.
 const DATAGRAM_OCTETS: usize = 65_535;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::tests::{datagram, packet};
+    use crate::{Decoder, LinkType, Packet};
+
+    const TCP: u8 = 6;
+
+    /// A fragment of IPv4, or of IPv6 where `version` is 6.
+    fn fragment(version: u8, offset: usize, more: bool, octets: &[u8]) -> Fragment<'_> {
+        let protocol = (version == 4).then_some(TCP);
+        let (source, destination) = (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::new(192, 0, 2, 2).into());
+        Fragment {
+            key: FragmentKey { source, destination, protocol, identification: 7 },
+            protocol: TCP,
+            offset,
+            more,
+            octets: Octets { captured: octets, at: Some(0), missing: 0 },
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanos(seconds * 1_000_000_000)
+    }
+
+    /// What each of these fragments makes whole.
+    fn taken(reassembler: &mut Reassembler, fragments: &[Fragment<'_>]) -> Vec<Option<(Vec<u8>, usize)>> {
+        let take = |fragment| reassembler.take(fragment, 0, at(0)).unwrap().map(|whole| (whole.octets, whole.missing));
+        fragments.iter().map(take).collect()
+    }
+
+    fn whole(octets: &[u8]) -> Option<(Vec<u8>, usize)> {
+        Some((octets.to_vec(), 0))
+    }
+
+    /// RFC 791 §2.3: "The fragment offset field tells the receiver the position of a fragment in the original datagram",
+    /// in whatever order they come.
+    #[test]
+    fn fragments_in_any_order_make_the_datagram() {
+        let text = b"0123456789abcdefghijklmnopqr";
+        for version in [4, 6] {
+            let pieces = [
+                fragment(version, 0, true, &text[..8]),
+                fragment(version, 8, true, &text[8..24]),
+                fragment(version, 24, false, &text[24..]),
+            ];
+            for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+                let mut reassembler = Reassembler::default();
+                let found = taken(&mut reassembler, &order.map(|number| pieces[number]));
+                assert_eq!(found, [None, None, whole(text)], "{order:?}");
+                let counts = FragmentCounts { fragments: 3, reassembled: 1, ..FragmentCounts::default() };
+                assert_eq!(reassembler.counts(), counts);
+            }
+        }
+    }
+
+    /// A span port shows every packet twice: equal octets contradict nothing.
+    #[test]
+    fn a_fragment_that_comes_twice_is_no_overlap() {
+        for version in [4, 6] {
+            let mut reassembler = Reassembler::default();
+            let (first, last) = (fragment(version, 0, true, b"01234567"), fragment(version, 8, false, b"89"));
+            let found = taken(&mut reassembler, &[first, first, last]);
+            assert_eq!(found, [None, None, whole(b"0123456789")]);
+            assert_eq!(reassembler.counts().overlapping, 0);
+        }
+    }
+
+    #[test]
+    fn of_overlapping_octets_in_ipv4_the_first_count() {
+        let mut reassembler = Reassembler::default();
+        let pieces = [
+            fragment(4, 8, true, b"AAAAAAAA"),
+            fragment(4, 0, true, b"bbbbbbbbBBBBBBBB"),
+            fragment(4, 8, true, b"CCCCCCCCcccccccc"),
+            fragment(4, 24, false, b"d"),
+        ];
+        assert_eq!(taken(&mut reassembler, &pieces)[3], whole(b"bbbbbbbbAAAAAAAAccccccccd"));
+        assert_eq!(reassembler.counts().overlapping, 2);
+    }
+
+    /// RFC 5722 §4: "the entire datagram (and any constituent fragments, including those not yet received) MUST be
+    /// silently discarded."
+    #[test]
+    fn an_overlap_in_ipv6_drops_the_datagram() {
+        let mut reassembler = Reassembler::default();
+        let pieces = [
+            fragment(6, 0, true, b"0123456789abcdef"),
+            fragment(6, 8, true, b"XXXXXXXX"),
+            fragment(6, 16, false, b"g"),
+            fragment(6, 0, true, b"0123456789abcdef"),
+        ];
+        assert_eq!(taken(&mut reassembler, &pieces), [None, None, None, None]);
+        let counts = reassembler.counts();
+        assert_eq!((counts.overlapping, counts.waiting, counts.reassembled), (1, 4, 0));
+    }
+
+    /// The end that is seen first is the datagram's.
+    #[test]
+    fn what_is_behind_the_end_is_an_overlap() {
+        let mut reassembler = Reassembler::default();
+        let pieces = [
+            fragment(4, 8, false, b"89"),
+            fragment(4, 8, true, b"89ABCDEF"),
+            fragment(4, 16, false, b"more"),
+            fragment(4, 0, true, b"01234567"),
+        ];
+        assert_eq!(taken(&mut reassembler, &pieces)[3], whole(b"0123456789"));
+        assert_eq!(reassembler.counts().overlapping, 2);
+    }
+
+    /// RFC 8200 §4.5 and RFC 791 §3.1: all but the last have a multiple of eight octets, and none ends behind 65 535.
+    #[test]
+    fn fragments_that_cannot_be_are_malformed() {
+        let mut reassembler = Reassembler::default();
+        for bad in [
+            fragment(4, 0, true, b"1234567"),
+            fragment(6, 8, true, b"123456789"),
+            fragment(4, 65_528, false, b"12345678"),
+            fragment(4, 8, false, b""),
+        ] {
+            assert!(matches!(reassembler.take(&bad, 0, at(0)), Err(DecodeError::MalformedIp)), "{bad:?}");
+        }
+        let mut cut = fragment(4, 65_528, true, b"12345678");
+        cut.octets.missing = 1_000_000;
+        assert!(matches!(reassembler.take(&cut, 0, at(0)), Err(DecodeError::MalformedIp)));
+        assert_eq!(reassembler.counts(), FragmentCounts::default());
+    }
+
+    /// Addresses, identification, and in IPv4 the protocol; and the tunnel's network around them.
+    #[test]
+    fn fragments_of_different_datagrams_do_not_mix() {
+        let first = fragment(4, 0, true, b"01234567");
+        let last = fragment(4, 8, false, b"89");
+        let other = |change: fn(&mut Fragment<'_>)| {
+            let mut last = last;
+            change(&mut last);
+            last
+        };
+        let others = [
+            other(|last| last.key.identification = 8),
+            other(|last| last.key.protocol = Some(17)),
+            other(|last| last.key.source = Ipv4Addr::new(192, 0, 2, 9).into()),
+            other(|last| last.key.destination = Ipv4Addr::new(192, 0, 2, 9).into()),
+        ];
+        let mut reassembler = Reassembler::default();
+        assert!(taken(&mut reassembler, &[&[first], &others[..]].concat()).iter().all(Option::is_none));
+        assert!(reassembler.take(&last, 1, at(0)).unwrap().is_none(), "of another network");
+        assert!(reassembler.take(&last, 0, at(0)).unwrap().is_some());
+    }
+
+    #[test]
+    fn no_more_datagrams_wait_than_the_limit_and_the_oldest_goes() {
+        let limits = FragmentLimits { datagrams: 3, ..FragmentLimits::default() };
+        let mut reassembler = Reassembler::new(limits);
+        let of = |identification| {
+            let mut fragment = fragment(4, 0, true, b"01234567");
+            fragment.key.identification = identification;
+            fragment
+        };
+        let mut last = fragment(4, 8, false, b"89");
+        for identification in 0..1_000 {
+            assert!(reassembler.take(&of(identification), 0, at(0)).unwrap().is_none());
+            assert!(reassembler.datagrams.len() <= 3);
+        }
+        let counts = reassembler.counts();
+        assert_eq!((counts.limit_reached, counts.abandoned, counts.waiting), (997, 997, 3));
+        for (identification, is_there) in [(996, false), (999, true)] {
+            last.key.identification = identification;
+            assert_eq!(reassembler.take(&last, 0, at(0)).unwrap().is_some(), is_there, "{identification}");
+        }
+    }
+
+    /// RFC 8200 §4.5: 60 seconds from the first that arrives.
+    #[test]
+    fn a_datagram_is_given_up_when_its_time_is_over() {
+        let (first, last) = (fragment(4, 0, true, b"01234567"), fragment(4, 8, false, b"89"));
+        let mut reassembler = Reassembler::default();
+        assert!(reassembler.take(&first, 0, at(0)).unwrap().is_none());
+        assert!(reassembler.take(&last, 0, at(60)).unwrap().is_some());
+        assert!(reassembler.take(&first, 0, at(100)).unwrap().is_none());
+        assert!(reassembler.take(&last, 0, at(161)).unwrap().is_none());
+        let counts = reassembler.counts();
+        assert_eq!((counts.abandoned, counts.waiting, counts.limit_reached), (1, 1, 0));
+    }
+
+    #[test]
+    fn what_cannot_lead_to_tcp_takes_no_place() {
+        let mut reassembler = Reassembler::default();
+        let icmp = Fragment { protocol: 1, ..fragment(4, 0, true, b"01234567") };
+        assert!(reassembler.take(&icmp, 0, at(0)).unwrap().is_none());
+        assert_eq!(reassembler.counts(), FragmentCounts::default());
+    }
+
+    /// The snap length cuts each fragment; up to the first hole the datagram is known, behind it all is missing.
+    #[test]
+    fn what_the_snap_length_cut_off_fragments_is_missing() {
+        let mut reassembler = Reassembler::default();
+        let mut middle = fragment(4, 8, true, b"89ab");
+        middle.octets.missing = 12;
+        let pieces = [fragment(4, 0, true, b"01234567"), middle, fragment(4, 24, false, b"opqr")];
+        assert_eq!(taken(&mut reassembler, &pieces)[2], Some((b"0123456789ab".to_vec(), 16)));
+    }
+
+    /// A datagram of IPv4 or IPv6 in packets of eight octets each, the TCP header in three of them.
+    fn packets(version: u8) -> Vec<Vec<u8>> {
+        let whole = datagram(version);
+        let header_octets = if version == 4 { 20 } else { 40 };
+        let (header, payload) = whole.split_at(header_octets);
+        let count = payload.chunks(8).count();
+        let piece = |(number, chunk): (usize, &[u8])| {
+            let mut header = header.to_vec();
+            let more = number + 1 < count;
+            let length = u16::try_from(chunk.len()).unwrap();
+            let offset = u16::try_from(number).unwrap();
+            if version == 4 {
+                header[2..4].copy_from_slice(&(length + 20).to_be_bytes());
+                header[6..8].copy_from_slice(&(offset | if more { 0x2000 } else { 0 }).to_be_bytes());
+            } else {
+                header[6] = 44;
+                header[4..6].copy_from_slice(&(length + 8).to_be_bytes());
+                header.extend([TCP, 0]);
+                header.extend((offset << 3 | u16::from(more)).to_be_bytes());
+                header.extend([0, 0, 0, 7]);
+            }
+            [header.as_slice(), chunk].concat()
+        };
+        payload.chunks(8).enumerate().map(piece).collect()
+    }
+
+    #[test]
+    fn a_segment_in_fragments_is_the_segment_in_both_versions() {
+        for version in [4, 6] {
+            for backwards in [false, true] {
+                let mut pieces = packets(version);
+                assert_eq!(pieces.len(), 4);
+                if backwards {
+                    pieces.reverse();
+                }
+                let mut decoder = Decoder::new();
+                for (number, piece) in pieces.iter().enumerate() {
+                    // Padding of the link layer behind each.
+                    let piece = [piece.as_slice(), &[0x55; 6]].concat();
+                    let found = decoder.decode(&packet(LinkType::RAW, &piece)).unwrap();
+                    let payload = found.map(|segment| (segment.payload.to_vec(), segment.payload_at, segment.missing));
+                    let expected = (number == 3).then(|| (b"MAIL ok\n".to_vec(), None, 0));
+                    assert_eq!(payload, expected, "{version} {backwards} {number}");
+                }
+            }
+        }
+    }
+
+    /// The TCP header itself is in the part that was cut.
+    #[test]
+    fn fragments_cut_before_the_payload_are_a_truncated_header() {
+        let mut decoder = Decoder::new();
+        let mut last = Ok(false);
+        for piece in packets(4) {
+            let original_len = piece.len().try_into().unwrap();
+            let cut = Packet { original_len, ..packet(LinkType::RAW, &piece[..22]) };
+            last = decoder.decode(&cut).map(|segment| segment.is_some());
+        }
+        assert_eq!(last, Err(DecodeError::TruncatedHeader));
+    }
+
+    proptest! {
+        /// A naive map from offset to octet: the first octet captured counts, the end seen first is the end.
+        #[test]
+        fn any_fragments_in_any_order_are_what_a_map_of_octets_says(
+            pieces in prop::collection::vec((0..12_usize, 1..5_usize, any::<bool>(), any::<u8>(), 0..9_usize), 1..40),
+        ) {
+            let mut reassembler = Reassembler::default();
+            let mut map: Vec<Option<Option<u8>>> = Vec::new();
+            let mut length: Option<usize> = None;
+            for (offset, blocks, more, octet, cut) in pieces {
+                let octets = vec![octet; blocks * 8 - usize::from(!more) * 3];
+                let kept = octets.len().saturating_sub(cut);
+                let mut piece = fragment(4, offset * 8, more, &octets[..kept]);
+                piece.octets.missing = octets.len() - kept;
+                let end = offset * 8 + octets.len();
+                if !more && length.is_none() {
+                    length = Some(end.max(map.iter().rposition(Option::is_some).map_or(0, |last| last + 1)));
+                }
+                let limit = length.unwrap_or(end);
+                for place in offset * 8..end.min(limit) {
+                    map.resize(map.len().max(place + 1), None);
+                    let captured = (place - offset * 8 < kept).then_some(octet);
+                    // Seen on the wire; its octet is the first one captured.
+                    map[place] = Some(map[place].flatten().or(captured));
+                }
+                let found = reassembler.take(&piece, 0, at(0)).unwrap().map(|whole| (whole.octets, whole.missing));
+                let is_whole = length.is_some_and(|length| {
+                    map.len() >= length && map[..length].iter().all(Option::is_some)
+                });
+                let expected = is_whole.then(|| {
+                    let octets: Vec<u8> = map[..length.unwrap()].iter().map_while(|place| place.flatten()).collect();
+                    let missing = length.unwrap() - octets.len();
+                    (octets, missing)
+                });
+                prop_assert_eq!(&found, &expected);
+                if found.is_some() {
+                    (map, length) = (Vec::new(), None);
+                }
+            }
+            let counts = reassembler.counts();
+            prop_assert!(counts.abandoned == 0 && counts.waiting <= counts.fragments);
+        }
+    }
+}

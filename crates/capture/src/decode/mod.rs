@@ -317,6 +317,13 @@ mod tests {
         Ok(segment)
     }
 
+    /// The carriers around the packet's segment, outermost first; none where it has no segment.
+    pub(super) fn through(link_type: LinkType, data: &[u8]) -> Vec<Carrier> {
+        let mut decoder = Decoder::new();
+        let segment = decoder.decode(&packet(link_type, data)).ok().flatten();
+        segment.map_or_else(Vec::new, |segment| segment.encapsulation.iter().collect())
+    }
+
     #[test]
     fn every_field_of_a_segment() {
         for version in [4, 6] {

@@ -47,3 +47,70 @@ fn is_ipv4(octets: Octets<'_>) -> bool {
 const ENTRY_OCTETS: usize = 4;
 const BOTTOM_OF_STACK: u32 = 0x100;
 const CONTROL_WORD_OCTETS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::DecodeError;
+    use crate::decode::tests::{datagram, decode, packet, through};
+    use crate::{Carrier, LinkType};
+
+    const ONE: &[u8] = &[0, 1, 1, 64];
+    /// Two labels and the explicit null of IPv4 (RFC 3032 §2.1) at the bottom.
+    const THREE: &[u8] = &[0, 1, 0, 64, 0, 2, 0x0e, 64, 0, 0, 1, 64];
+
+    fn whole() -> Result<Option<Vec<u8>>, DecodeError> {
+        Ok(Some(b"MAIL ok\n".to_vec()))
+    }
+
+    fn on_mpls(parts: &[&[u8]]) -> (Result<Option<Vec<u8>>, DecodeError>, Vec<Carrier>) {
+        let octets = parts.concat();
+        let ethernet = [&[2; 12][..], &[0x88, 0x47], &octets].concat();
+        let found = decode(&packet(LinkType(219), &octets));
+        assert_eq!(decode(&packet(LinkType::ETHERNET, &ethernet)), found, "the same in Ethernet");
+        (found, through(LinkType(219), &octets))
+    }
+
+    #[test]
+    fn ip_behind_one_label_or_several() {
+        for stack in [ONE, THREE] {
+            for version in [4, 6] {
+                assert_eq!(on_mpls(&[stack, &datagram(version)]), (whole(), vec![Carrier::Mpls]));
+                assert_eq!(on_mpls(&[stack, &datagram(version), &[0; 6]]).0, whole(), "with padding");
+            }
+        }
+        // The multicast EtherType.
+        let ethernet = [&[2; 12][..], &[0x88, 0x48], ONE, &datagram(4)].concat();
+        assert_eq!(decode(&packet(LinkType::ETHERNET, &ethernet)), whole());
+    }
+
+    /// RFC 4448 §4.6: the control word's first four bits are 0. Without one the frame begins with its destination, whose
+    /// first bits may be those of a version of IP.
+    #[test]
+    fn ethernet_with_and_without_a_control_word() {
+        for first in [0x00, 0x02, 0x44, 0x45, 0x60, 0x6c, 0xfe] {
+            for (ether_type, version) in [(&[8, 0][..], 4), (&[0x86, 0xdd], 6), (&[0x81, 0, 0, 5, 8, 0], 4)] {
+                let frame = [&[first, 0x11, 0x22, 0x33, 0x44, 0x55, 2, 0, 0, 0, 0, 2][..], ether_type].concat();
+                for control in [&[][..], &[0, 0, 0, 7]] {
+                    let found = on_mpls(&[THREE, control, &frame, &datagram(version)]);
+                    assert_eq!(found.0, whole(), "{first:x} {ether_type:x?} {control:x?}");
+                    assert_eq!(found.1.get(..2), Some(&[Carrier::Mpls, Carrier::Pseudowire][..]));
+                }
+            }
+        }
+    }
+
+    /// RFC 4385 §5: 1 is an associated channel, whose messages are no user's.
+    #[test]
+    fn what_carries_no_packet() {
+        assert_eq!(on_mpls(&[ONE, &[0x10, 0, 0, 0x21], &[0; 40]]).0, Ok(None));
+        assert_eq!(on_mpls(&[ONE, &[0x99; 40]]).0, Ok(None));
+    }
+
+    #[test]
+    fn a_stack_without_a_bottom_is_a_truncated_header() {
+        assert_eq!(on_mpls(&[&[0, 1, 0, 64].repeat(300)]).0, Err(DecodeError::TruncatedHeader));
+        for cut in 0..=THREE.len() {
+            assert_eq!(on_mpls(&[&THREE[..cut]]).0, Err(DecodeError::TruncatedHeader), "{cut}");
+        }
+    }
+}

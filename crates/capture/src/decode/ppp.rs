@@ -77,3 +77,89 @@ pub(super) fn pppd(octets: Octets<'_>) -> Next<'_> {
 pub(super) fn cisco_hdlc(octets: Octets<'_>) -> Next<'_> {
     Ok(Some(Layer::EtherType(octets.u16_at(2)?, octets.behind(4))))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::DecodeError;
+    use crate::decode::tests::{datagram, decode, packet, through};
+    use crate::{Carrier, LinkType};
+
+    fn whole() -> Result<Option<Vec<u8>>, DecodeError> {
+        Ok(Some(b"MAIL ok\n".to_vec()))
+    }
+
+    fn on(link_type: u32, parts: &[&[u8]]) -> Result<Option<Vec<u8>>, DecodeError> {
+        decode(&packet(LinkType(link_type), &parts.concat()))
+    }
+
+    /// RFC 1662 §3.1 and §3.2, RFC 1661 §6.5: address, control and half of the protocol may be left out.
+    #[test]
+    fn frames_with_and_without_what_may_be_left_out() {
+        for (long, short, version) in [([0x00, 0x21], 0x21, 4), ([0x00, 0x57], 0x57, 6)] {
+            for address in [&[][..], &[0xff, 0x03]] {
+                assert_eq!(on(9, &[address, &long, &datagram(version)]), whole());
+                assert_eq!(on(9, &[address, &[short], &datagram(version)]), whole());
+            }
+        }
+        // RFC 3032 §4.1 and §4.2.
+        assert_eq!(on(9, &[&[0xff, 3, 0x02, 0x81, 0, 1, 1, 64], &datagram(4)]), whole());
+        assert_eq!(on(9, &[&[0xff, 3, 0xc0, 0x21, 1, 1, 0, 4]]), Ok(None), "LCP");
+        assert_eq!(on(9, &[&[0xff, 3, 0]]), Err(DecodeError::TruncatedHeader));
+    }
+
+    #[test]
+    fn what_was_encrypted_or_compressed_says_so() {
+        for protocol in [0x53, 0x55] {
+            assert_eq!(on(9, &[&[0xff, 3, 0, protocol], &[9; 40]]), Err(DecodeError::Encrypted));
+        }
+        for protocol in [[0x00, 0x2d], [0x00, 0x2f], [0x00, 0x61], [0x20, 0x65], [0x00, 0x03], [0x00, 0xfd]] {
+            assert_eq!(on(9, &[&[0xff, 3], &protocol, &[9; 40]]), Err(DecodeError::Compressed), "{protocol:x?}");
+        }
+    }
+
+    #[test]
+    fn every_link_type_of_ppp_and_of_ciscos_hdlc() {
+        let v4 = datagram(4);
+        assert_eq!(on(50, &[&[0xff, 3, 0, 0x21], &v4]), whole(), "PPP_HDLC");
+        assert_eq!(on(50, &[&[0x0f, 0, 8, 0], &v4]), whole(), "PPP_HDLC, Cisco unicast");
+        assert_eq!(on(50, &[&[0x8f, 0, 0x86, 0xdd], &datagram(6)]), whole(), "PPP_HDLC, Cisco multicast");
+        assert_eq!(on(104, &[&[0x0f, 0, 0x86, 0xdd], &datagram(6)]), whole(), "C_HDLC");
+        assert_eq!(on(205, &[&[1, 0x0f, 0, 8, 0], &v4]), whole(), "C_HDLC_WITH_DIR");
+        assert_eq!(on(204, &[&[0, 0xff, 3, 0, 0x21], &v4]), whole(), "PPP_WITH_DIR");
+        for direction in [0, 1] {
+            assert_eq!(on(166, &[&[direction, 3, 0, 0x21], &v4]), whole(), "PPP_PPPD");
+            assert_eq!(on(166, &[&[direction, 0x21], &v4]), whole(), "PPP_PPPD, compressed");
+        }
+        assert_eq!(on(100, &[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &v4]), whole(), "ATM_RFC1483");
+    }
+
+    /// RFC 2516 §4: LENGTH does not include the Ethernet and PPPoE headers; what is behind it is padding.
+    #[test]
+    fn pppoe_sessions_end_where_their_length_says() {
+        for (protocol, version) in [([0x00, 0x21], 4), ([0x00, 0x57], 6)] {
+            let mut inside = [&protocol[..], &datagram(version)].concat();
+            let length = u16::try_from(inside.len()).unwrap().to_be_bytes();
+            let session = [&[0x11, 0, 0x12, 0x34][..], &length, &inside].concat();
+            assert_eq!(on(51, &[&session, &[0x77; 9]]), whole());
+            let in_ethernet = [&[2; 12][..], &[0x81, 0, 0, 7, 0x88, 0x64], &session, &[0x77; 9]].concat();
+            assert_eq!(on(1, &[&in_ethernet]), whole());
+            assert_eq!(through(LinkType::ETHERNET, &in_ethernet), [Carrier::Vlan, Carrier::Pppoe]);
+            if version == 4 {
+                // A total length of 0: the length of PPPoE is the one there is.
+                inside[4] = 0;
+                inside[5] = 0;
+                assert_eq!(on(51, &[&[0x11, 0, 0x12, 0x34], &length, &inside, &[0x77; 9]]), whole());
+            }
+        }
+    }
+
+    /// §5: the codes of discovery carry no packets; §4: version and type are 1.
+    #[test]
+    fn pppoe_discovery_and_other_versions_carry_nothing() {
+        for front in [[0x11, 0x09], [0x11, 0x65], [0x11, 0xa7], [0x21, 0]] {
+            assert_eq!(on(51, &[&front, &[0, 0, 0, 50, 0, 0x21], &datagram(4)]), Ok(None), "{front:x?}");
+        }
+        // IEEE: 0x8863 is discovery.
+        assert_eq!(on(1, &[&[2; 12], &[0x88, 0x63, 0x11, 9, 0, 0, 0, 0]]), Ok(None));
+    }
+}

@@ -211,6 +211,12 @@ pub(crate) fn parse_header(window: &[u8]) -> Option<Result<PcapRecords, u16>> {
     };
     let layout_of = |header_octets| Layout { header_octets, ..header.layout };
     let fits = |&&(header_octets, _): &&(usize, Format)| layout_of(header_octets).misfit(view, whole, false);
+    // One record, and four octets: the beginning of a modified one behind it, or what SuSE put in its header. That ends
+    // in three octets of padding.
+    let is_unlikely = |&&(header_octets, _): &&(usize, Format)| {
+        let padding = records.get(header_octets - 3..header_octets).unwrap_or_default();
+        header_octets == SUSE_HEADER_OCTETS && padding != [0; 3]
+    };
     let layouts = header.layouts();
     // Without a likeliest layout the best is taken; else another only where it fits and the likeliest makes no sense:
     // the end of a cut file, or damage, looks like anything.
@@ -219,7 +225,10 @@ pub(crate) fn parse_header(window: &[u8]) -> Option<Result<PcapRecords, u16>> {
             layouts.iter().find(|layout| fits(layout) == Misfit::None).unwrap_or(likeliest)
         }
         Some(likeliest) => likeliest,
-        None => layouts.iter().min_by_key(fits)?,
+        None => layouts.iter().min_by_key(|layout| match fits(layout) {
+            Misfit::None if is_unlikely(layout) => Misfit::Unlikely,
+            misfit => misfit,
+        })?,
     };
     let layout = layout_of(header_octets);
     Some(Ok(PcapRecords {
@@ -234,6 +243,8 @@ pub(crate) fn parse_header(window: &[u8]) -> Option<Result<PcapRecords, u16>> {
 
 /// How far behind a record its followers are looked at, when something is odd.
 const REACH_OCTETS: usize = 48 << 10;
+/// Octets of a record header of SuSE 6.3.
+const SUSE_HEADER_OCTETS: usize = 28;
 /// How many octets of records are looked at to tell layouts apart.
 const LAYOUT_OCTETS: usize = 64 << 10;
 /// Octets of a file that show how its records are laid out.
@@ -367,6 +378,18 @@ mod tests {
             assert!(kept.iter().all(|packet| packet.link_type == LinkType::ETHERNET));
             assert_eq!([0, 1].map(|n| (kept[n].data.len(), kept[n].original_len)), lens, "{link_type:#x} {cut}");
         }
+    }
+
+    /// Four octets behind the first record are the beginning of the next, or part of a longer header before it.
+    #[test]
+    fn a_modified_file_cut_four_octets_behind_its_first_record_stays_a_modified_one() {
+        let writer = PcapWriter::new().modified();
+        let (one, two) = (writer.file(&mails()[..1]).len(), writer.file(&mails()));
+        let mut reader = reader(&two[..one + 4]).unwrap();
+        assert_eq!(reader.format(), Format::PcapModified);
+        let (kept, error) = drain(&mut reader);
+        assert_eq!((kept.len(), &kept[0].data[..]), (1, &[7; 40][..]));
+        assert!(error.is_some_and(|error| error.is_truncation()));
     }
 
     #[test]

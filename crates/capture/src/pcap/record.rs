@@ -63,6 +63,8 @@ pub(super) enum Misfit {
     None,
     /// The input would end within a record.
     Cut,
+    /// It would fit, but for octets that are never so.
+    Unlikely,
     /// There would be something that is no record.
     Broken,
 }

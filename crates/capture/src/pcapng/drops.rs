@@ -10,7 +10,7 @@ use super::options::Options;
 pub(super) struct Drops {
     /// Of the sections that have ended.
     ended: Option<u64>,
-    /// Of the current section, by interface. At most [`INTERFACES`].
+    /// Of the current section, by interface: of those that it describes, so that their limit bounds it.
     current: BTreeMap<u32, Lost>,
 }
 
@@ -29,7 +29,9 @@ impl Drops {
     /// > isb_ifdrop: a 64-bit unsigned integer value specifying the number of packets dropped by the interface due to lack
     /// > of resources starting from the beginning of the capture. […] isb_osdrop: a 64-bit unsigned integer value
     /// > specifying the number of packets dropped by the operating system starting from the beginning of the capture.
-    pub(super) fn statistics(&mut self, block: &[u8], order: ByteOrder) {
+    ///
+    /// One about an interface that was not described says nothing.
+    pub(super) fn statistics(&mut self, block: &[u8], order: ByteOrder, interfaces: usize) {
         let (Some(&[.., a, b, c, d]), Some(octets)) = (block.first_chunk::<12>(), block.get(OPTIONS_AT..)) else {
             return;
         };
@@ -39,18 +41,16 @@ impl Drops {
                 total = Some(total.unwrap_or(0_u64).saturating_add(order.u64(value)));
             }
         }
-        if total.is_some()
-            && let Some(lost) = self.lost(order.u32([a, b, c, d]))
-        {
-            lost.total = total;
+        let interface = order.u32([a, b, c, d]);
+        if total.is_some() && usize::try_from(interface).is_ok_and(|interface| interface < interfaces) {
+            self.current.entry(interface).or_default().total = total;
         }
     }
 
-    /// A packet block says how many were lost since the one before; `unknown` says nothing.
+    /// A packet block says how many were lost since the one before; `unknown` says nothing. Its interface was described.
     pub(super) fn between(&mut self, interface: u32, count: u64, unknown: u64) {
-        if count != unknown
-            && let Some(lost) = self.lost(interface)
-        {
+        if count != unknown {
+            let lost = self.current.entry(interface).or_default();
             lost.between = Some(lost.between.unwrap_or(0).saturating_add(count));
         }
     }
@@ -66,17 +66,8 @@ impl Drops {
         let current = self.current.values().filter_map(|lost| lost.total.max(lost.between));
         self.ended.into_iter().chain(current).reduce(u64::saturating_add)
     }
-
-    fn lost(&mut self, interface: u32) -> Option<&mut Lost> {
-        if self.current.len() >= INTERFACES && !self.current.contains_key(&interface) {
-            return None;
-        }
-        Some(self.current.entry(interface).or_default())
-    }
 }
 
-/// Interfaces of a section whose losses are added up.
-const INTERFACES: usize = 4_096;
 const OPTIONS_AT: usize = 20;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;

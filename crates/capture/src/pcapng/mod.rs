@@ -64,6 +64,8 @@ pub(crate) struct PcapNgBlocks {
     /// The section's interfaces, by number. One whose description could not be read keeps its place as `None`, or all
     /// behind it would be taken for their neighbours.
     interfaces: Vec<Option<Interface>>,
+    /// Those of all sections that are beyond the limit.
+    further_interfaces: u64,
     drops: Drops,
     comments: CommentLog,
     /// The time of the last packet that had one.
@@ -101,7 +103,7 @@ impl PcapNgBlocks {
             INTERFACE_DESCRIPTION => self.interface_description(block, total, limits),
             SIMPLE_PACKET => self.simple_packet(block, total, limits),
             INTERFACE_STATISTICS => {
-                self.drops.statistics(block, self.order);
+                self.drops.statistics(block, self.order, self.interfaces.len());
                 pass(total, Skipped::NoPacket)
             }
             _ => pass(total, Skipped::NoPacket),
@@ -126,6 +128,10 @@ impl PcapNgBlocks {
 
     pub(crate) fn dropped_packets(&self) -> Option<u64> {
         self.drops.total()
+    }
+
+    pub(crate) fn further_interfaces(&self) -> u64 {
+        self.further_interfaces
     }
 
     fn begin_section(&mut self, order: ByteOrder, foreign: bool) {
@@ -235,6 +241,8 @@ impl PcapNgBlocks {
     fn add_interface(&mut self, interface: Option<Interface>, limits: &ReaderLimits) {
         if self.interfaces.len() < limits.interfaces {
             self.interfaces.push(interface);
+        } else {
+            self.further_interfaces += 1;
         }
     }
 

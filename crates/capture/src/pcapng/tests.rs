@@ -144,7 +144,67 @@ fn interfaces_are_limited() {
     let file = writer.enhanced(1, &packet(b"1")).enhanced(2, &packet(b"2")).file();
     let mut reader = reader(&file).unwrap().with_limits(limits);
     assert_eq!(drain(&mut reader).0.len(), 1);
-    assert_eq!(reader.malformed_blocks(), 1);
+    assert_eq!((reader.malformed_blocks(), reader.further_interfaces()), (1, 1));
+}
+
+/// > Section Length (64 bits): a signed value specifying the length in octets of the following section, excluding the
+/// > Section Header Block itself. This field can be used to skip the section […]. If the Section Length is -1 […], this
+/// > means that the size of the section is not specified
+///
+/// The blocks are walked whatever it says.
+#[test]
+fn the_section_length_decides_nothing() {
+    let file = |length: i64| {
+        let mut file = PcapNgWriter::new().section().file();
+        file[16..24].copy_from_slice(&length.to_le_bytes());
+        let rest = PcapNgWriter::new().section().interface(Interface::default()).enhanced(0, &packet(b"x"));
+        let rest = rest.section().interface(Interface::default()).enhanced(0, &packet(b"y")).file();
+        [&file[..], &rest[28..]].concat()
+    };
+    for length in [-1, 0, 4, 60, 1 << 40, i64::MIN] {
+        assert_eq!(read(&file(length)).len(), 2, "{length}");
+    }
+}
+
+/// > Some pcapng file writers have used a minor version of 2, but the file format did not change incompatibly (new block
+/// > types were added); Readers of pcapng files MUST treat a Minor Version of 2 as equivalent to a Minor Version of 0
+#[test]
+fn the_minor_version_decides_nothing() {
+    let mut file = PcapNgWriter::new().section().interface(Interface::default()).enhanced(0, &packet(b"x")).file();
+    file[14] = 2;
+    assert_eq!(read(&file).len(), 1);
+}
+
+/// libpcap and this reader take no block of more than 16 MiB, so that one wrong length does not cost the rest.
+#[test]
+fn a_block_without_a_packet_of_more_than_16_mib_is_damage() {
+    let start = PcapNgWriter::new().section().interface(Interface::default());
+    let at = start.written().len() as u64;
+    for (octets, damage) in [((16 << 20) - 12, None), ((16 << 20) - 8, Some(at))] {
+        let file = start.clone().block(0x0bad, &vec![0; octets]).enhanced(0, &packet(b"x")).file();
+        let mut reader = reader(&file).unwrap();
+        let (kept, error) = drain(&mut reader);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(kept.len(), 1, "{octets}");
+        assert_eq!(reader.damage().places().first().map(|place| place.offset), damage, "{octets}");
+    }
+}
+
+/// A Simple Packet Block names no interface, no time and no captured length.
+#[test]
+fn simple_packets_are_those_of_the_first_interface_in_either_order() {
+    for start in [PcapNgWriter::new(), PcapNgWriter::new().big_endian()] {
+        let file = start
+            .section()
+            .interface(Interface { link_type: 101, snap_len: 4, ..Interface::default() })
+            .interface(Interface { link_type: 1, snap_len: 0, ..Interface::default() })
+            .simple(&packet(b"longer"))
+            .simple(&packet(b"sho"))
+            .file();
+        let seen = read(&file);
+        let seen: Vec<_> = seen.iter().map(|p| (&p.data[..], p.original_len, p.link_type, p.interface_id)).collect();
+        assert_eq!(seen, [(&b"long"[..], 6, LinkType::RAW, 0), (b"sho", 3, LinkType::RAW, 0)]);
+    }
 }
 
 #[test]
@@ -266,7 +326,12 @@ fn the_last_statistics_of_each_interface_are_its_losses() {
     assert_eq!(dropped(counted(2, counted(3, two.clone()))), Some(5));
     assert_eq!(dropped(counted(2, two.clone()).statistics(1, 7, 0)), Some(7), "the same packets");
     assert_eq!(dropped(two.clone().obsolete(0, &packet(b"x"))), None);
-    assert_eq!(dropped(two.statistics(0, u64::MAX, 1)), Some(u64::MAX));
+    assert_eq!(dropped(two.clone().statistics(0, u64::MAX, 1)), Some(u64::MAX));
+    assert_eq!(
+        dropped(two.clone().big_endian().section().interface(Interface::default()).statistics(0, 1, 1)),
+        Some(2)
+    );
+    assert_eq!(dropped(two.statistics(2, 8, 0)), None, "an interface that was not described");
 }
 
 #[test]

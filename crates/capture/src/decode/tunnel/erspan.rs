@@ -24,6 +24,8 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 //!
+//! > The ERSPAN payload starts after the O flag when O == 0b or after 8 octets when O == 1b.
+//!
 //! A frame that the switch cut short (T) needs no bit of ours: the IP header inside says how long it was.
 
 use super::{Flaw, Found, Header, Next, u16_at};

@@ -20,8 +20,11 @@ use crate::Carrier;
 /// > be present. […] Length: This field indicates the length in octets of the payload, i.e. the rest of the packet
 /// > following the mandatory part of the GTP header (that is the first 8 octets).
 ///
-/// and of the extension headers, §5.2.1: their length is "in multiples of 4 octets", and their last octet is the type of
-/// the next one, 0 where there is none.
+/// and of extension headers, §5.2.1:
+///
+/// > The Extension Header Length field specifies the length of the particular Extension header in 4 octets units. The Next
+/// > Extension Header Type field specifies the type of any Extension Header that may follow a particular Extension
+/// > Header. If no such Header follows, then the value of the Next Extension Header Type shall be 0.
 pub(super) fn header(octets: &[u8]) -> Found {
     let (flags, message, teid) = (octet(octets, 0)?, octet(octets, 1)?, u32_at(octets, 4)?);
     if flags & (VERSION | PROTOCOL_TYPE) != VERSION_1 | PROTOCOL_TYPE {
@@ -69,7 +72,7 @@ fn user_packet(octets: &[u8]) -> Result<Option<Next>, Flaw> {
     })
 }
 
-/// §4.4.2: "The UDP Destination Port number shall be 2152".
+/// §4.4.2.3: "The UDP Destination Port number shall be 2152. It is the registered port number for GTP-U."
 pub(super) const PORT: u16 = 2152;
 const MANDATORY_OCTETS: usize = 8;
 const VERSION: u8 = 0xe0;

@@ -31,8 +31,9 @@ pub(super) fn header(octets: &[u8]) -> Found {
 
 /// draft-ietf-nvo3-vxlan-gpe-12 §3.1:
 ///
-/// > P Bit: The P bit is set to indicate that the Next Protocol field is present. […] O Bit: OAM Flag bit. The O bit is set
-/// > to indicate that the packet is an OAM packet.
+/// > Instance Bit (I bit): The I bit MUST be set to indicate a valid VNI. Next Protocol Bit (P bit): The P bit is set to
+/// > indicate that the Next Protocol field is present. […] OAM Flag Bit (O bit): The O bit is set to indicate that the
+/// > packet is an OAM packet.
 pub(super) fn gpe_header(octets: &[u8]) -> Found {
     let (flags, protocol, vni) = (octet(octets, 0)?, octet(octets, 3)?, u32_at(octets, 4)?);
     if flags & VALID_VNI == 0 || flags & GPE_VERSION_AND_RESERVED != 0 {
@@ -40,10 +41,12 @@ pub(super) fn gpe_header(octets: &[u8]) -> Found {
     }
     let next = match protocol {
         _ if flags & OAM != 0 => return Ok(None),
+        // Then it is VXLAN, whose payload is a frame.
         _ if flags & NEXT_PROTOCOL_PRESENT == 0 => Next::Ethernet,
         1 => Next::EtherType(ETHER_TYPE_IPV4),
         2 => Next::EtherType(ETHER_TYPE_IPV6),
         3 => Next::Ethernet,
+        // Of drafts before that.
         5 => Next::EtherType(ETHER_TYPE_MPLS),
         _ => return Ok(None),
     };
