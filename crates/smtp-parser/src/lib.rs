@@ -32,26 +32,40 @@
 //! assert_eq!(addresses, [b"Smith@bar.com".to_vec(), b"Jones@foo.com".to_vec()]);
 //! ```
 
+mod attribute;
 pub mod auth;
+mod chunk;
 mod command;
 mod content;
 mod decoder;
 mod deviation;
+mod envelope;
+mod esmtp;
 mod event;
 mod extension;
 mod line;
+mod literal;
+mod mailbox;
+mod number;
 mod parameter;
 mod path;
 mod reply;
+mod verb;
+mod xtext;
 
+pub use attribute::{Attribute, AttributeValue, Attributes};
 pub use auth::{Identity, SaslExchange, Secret};
-pub use command::{Command, CommandError, CommandLine, Verb};
+pub use command::{Command, CommandError, CommandLine};
 pub use content::{ContentItem, ContentScanner, DotLineVariant};
 pub use decoder::{ClientDecoder, ClientMode, GapEffect, PendingReply, ServerDecoder};
 pub use deviation::{Deviation, Deviations};
+pub use esmtp::{Body, DeliverByMode, Notify, Parameter, Ret};
 pub use event::{SmtpEvent, Step};
 pub use extension::{Extension, Extensions, extensions};
 pub use line::{LineEnding, LineLimits};
+pub use literal::AddressLiteral;
 pub use parameter::{Parameters, Words};
 pub use path::Path;
 pub use reply::{EnhancedCode, Reply, ReplyClass, ReplyCode, ReplyError};
+pub use verb::Verb;
+pub use xtext::{utf_8_address, xtext};

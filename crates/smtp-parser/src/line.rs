@@ -83,6 +83,8 @@ impl Line<'_> {
     pub(crate) fn deviations(&self) -> Deviations {
         let mut deviations = self.ending.deviations();
         deviations.insert_if(self.truncated, Deviation::Truncated);
+        deviations.insert_if(memchr::memchr(b'\r', self.text).is_some(), Deviation::BareCr);
+        deviations.insert_if(memchr::memchr(0, self.text).is_some(), Deviation::Nul);
         deviations
     }
 }

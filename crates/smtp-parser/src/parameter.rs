@@ -1,5 +1,7 @@
 //! Lists of words: the parameters of MAIL and RCPT, and of EHLO's extensions.
 
+use crate::esmtp::Parameter;
+
 /// The ESMTP parameters behind a path, as an iterator over keyword and value.
 ///
 /// RFC 5321 §4.1.2:
@@ -34,6 +36,11 @@ impl<'a> Parameters<'a> {
         parameters
             .find(|(name, _)| name.eq_ignore_ascii_case(keyword.as_bytes()))
             .map(|(_, value)| value.unwrap_or_default())
+    }
+
+    /// What each parameter says, beside its keyword as sent.
+    pub fn typed(self) -> impl Iterator<Item = (&'a [u8], Parameter<'a>)> {
+        self.map(|(keyword, value)| (keyword, Parameter::parse(keyword, value)))
     }
 }
 
