@@ -260,7 +260,7 @@ fn priority(value: &[u8]) -> Option<i8> {
 }
 
 /// The shape of RFC 3339 §5.6's date-time, `1985-04-12T23:20:50.52Z`; whether there is such a day is not asked.
-fn is_date_time(value: &[u8]) -> bool {
+pub(crate) fn is_date_time(value: &[u8]) -> bool {
     let fits = |octets: &[u8], shape: &[u8]| {
         octets.len() == shape.len()
             && octets.iter().zip(shape).all(|(octet, shape)| match shape {

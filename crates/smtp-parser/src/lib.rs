@@ -61,7 +61,7 @@ pub use decoder::{ClientDecoder, ClientMode, GapEffect, PendingReply, ServerDeco
 pub use deviation::{Deviation, Deviations};
 pub use esmtp::{Body, DeliverByMode, Notify, Parameter, Ret};
 pub use event::{SmtpEvent, Step};
-pub use extension::{Extension, Extensions, extensions};
+pub use extension::{Extension, ExtensionValue, Extensions, Limits, extensions};
 pub use line::{LineEnding, LineLimits};
 pub use literal::AddressLiteral;
 pub use parameter::{Parameters, Words};

@@ -48,10 +48,14 @@ impl<'a> Iterator for Parameters<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let word = self.words.next()?;
-        let parameter = memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at));
-        Some(parameter.map_or((word, None), |(keyword, value)| (keyword, value.get(1..))))
+        self.words.next().map(name_and_value)
     }
+}
+
+/// What stands before and behind the first "="; all of the word where there is none.
+pub(crate) fn name_and_value(word: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let parts = memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at));
+    parts.map_or((word, None), |(name, value)| (name, value.get(1..)))
 }
 
 /// Words between blanks.
