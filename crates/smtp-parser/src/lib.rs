@@ -8,7 +8,8 @@
 //! [`ClientDecoder`] and [`ServerDecoder`] each take the octets of one direction, cut anywhere, and give one
 //! [`SmtpEvent`] at a time. Any split of the input gives the same events, but for where [`SmtpEvent::Content`] and
 //! [`SmtpEvent::Opaque`] are cut. Nothing here reads, waits, or looks at a clock, and no input is an error: what the
-//! grammar does not allow is kept and marked by [`Deviations`].
+//! grammar does not allow is kept and marked by [`Deviations`]. What a proxy says before all of it is read by
+//! [`proxy_preface`].
 //!
 //! ```
 //! use smtp_parser::{ClientDecoder, Command, SmtpEvent};
@@ -49,6 +50,7 @@ mod mailbox;
 mod number;
 mod parameter;
 mod path;
+mod proxy;
 mod reply;
 mod verb;
 mod xtext;
@@ -66,6 +68,7 @@ pub use line::{LineEnding, LineLimits};
 pub use literal::AddressLiteral;
 pub use parameter::{Parameters, Words};
 pub use path::Path;
+pub use proxy::{MAX_PROXY_HEADER, ProxyHeader, ProxyPreface, proxy_preface};
 pub use reply::{EnhancedCode, Reply, ReplyClass, ReplyCode, ReplyError};
 pub use verb::Verb;
 pub use xtext::{utf_8_address, xtext};
