@@ -182,7 +182,7 @@ impl<'a> CommandLine<'a> {
         let argument = trim_start(rest);
         let command = match Verb::parse(verb) {
             Some(verb) => {
-                let is_one_sp = rest.strip_prefix(b" ") == Some(argument);
+                let is_one_sp = rest.starts_with(b" ") && rest.len() == argument.len().saturating_add(1);
                 deviations.insert_if(!rest.is_empty() && !is_one_sp, Deviation::ExtraBlank);
                 command(verb, argument, &mut deviations).unwrap_or_else(|error| Command::Invalid { verb, error })
             }

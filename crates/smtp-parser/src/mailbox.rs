@@ -19,14 +19,17 @@ pub(crate) fn deviations(local_part: &[u8], domain: Option<&[u8]>) -> Deviations
     deviations
 }
 
-/// RFC 5321 §4.1.2: `Dot-string = Atom *("."  Atom)`, `Atom = 1*atext`. RFC 5322 §3.2.3 lists atext, RFC 6531 §3.3
-/// adds UTF8-non-ascii.
+/// RFC 5321 §4.1.2: `Dot-string = Atom *("."  Atom)`, `Atom = 1*atext`.
 fn is_dot_string(local_part: &[u8]) -> bool {
-    let is_atext = |octet: &u8| match octet {
-        b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~' => true,
-        octet => octet.is_ascii_alphanumeric() || !octet.is_ascii(),
-    };
-    local_part.split(|&octet| octet == b'.').all(|atom| !atom.is_empty() && atom.iter().all(is_atext))
+    let mut before = b'.';
+    for &octet in local_part {
+        let fits = if octet == b'.' { before != b'.' } else { is(octet, ATEXT) };
+        if !fits {
+            return false;
+        }
+        before = octet;
+    }
+    before != b'.'
 }
 
 /// RFC 5321 §4.1.2:
@@ -58,14 +61,47 @@ fn is_quoted_string(local_part: &[u8]) -> bool {
 /// ```
 /// RFC 6531 §3.3 adds U-labels to sub-domain.
 fn is_domain(domain: &[u8]) -> bool {
-    let is_let_dig = |octet: &u8| octet.is_ascii_alphanumeric() || !octet.is_ascii();
-    domain.split(|&octet| octet == b'.').all(|label| match label {
-        [] => false,
-        [only] => is_let_dig(only),
-        [first, middle @ .., last] => {
-            is_let_dig(first) && is_let_dig(last) && middle.iter().all(|octet| is_let_dig(octet) || *octet == b'-')
+    let mut before = b'.';
+    for &octet in domain {
+        let fits = match octet {
+            b'.' => is(before, LET_DIG),
+            b'-' => before != b'.',
+            octet => is(octet, LET_DIG),
+        };
+        if !fits {
+            return false;
         }
-    })
+        before = octet;
+    }
+    is(before, LET_DIG)
+}
+
+/// Whether an octet is of a class.
+fn is(octet: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(octet)).is_some_and(|classes| classes & class != 0)
+}
+
+/// RFC 5322 §3.2.3's atext, to which RFC 6531 §3.3 adds UTF8-non-ascii.
+const ATEXT: u8 = 1;
+/// RFC 5321 §4.1.2's Let-dig, and what U-labels are made of.
+const LET_DIG: u8 = 2;
+/// Paths are in every mail: a look into a table is faster than the ranges.
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut octet = 0_u8;
+    while let [first, behind @ ..] = rest {
+        *first = match octet {
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~' => ATEXT,
+            octet if octet.is_ascii_alphanumeric() || !octet.is_ascii() => ATEXT | LET_DIG,
+            _ => 0,
+        };
+        octet = octet.wrapping_add(1);
+        rest = behind;
+    }
+    classes
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Path<'a> {
     pub source_route: Option<&'a [u8]>,
     /// How the path departs from the grammar above.
     pub deviations: Deviations,
+    /// Octets of the mailbox before the "@" that divides it.
+    local_part_octets: usize,
 }
 
 impl<'a> Path<'a> {
@@ -58,16 +60,20 @@ impl<'a> Path<'a> {
         self.mailbox.is_empty()
     }
 
-    /// Neither a domain nor an address literal has an "@", so it is the last one that divides, unless that is quoted.
     fn divide(&self) -> (&'a [u8], Option<&'a [u8]>) {
-        let quoted = quoted_string(self.mailbox).map_or(0, |(rest, _)| self.mailbox.len().saturating_sub(rest.len()));
-        let unquoted = self.mailbox.get(quoted..).unwrap_or_default();
-        let at = memchr::memrchr(b'@', unquoted).map(|at| at.saturating_add(quoted));
-        match at.and_then(|at| self.mailbox.split_at_checked(at)) {
+        match self.mailbox.split_at_checked(self.local_part_octets) {
             Some((local_part, domain)) => (local_part, domain.get(1..)),
             None => (self.mailbox, None),
         }
     }
+}
+
+/// Neither a domain nor an address literal has an "@", so it is the last one that divides, unless that is quoted.
+fn local_part_octets(mailbox: &[u8]) -> usize {
+    let Some(at) = memchr::memrchr(b'@', mailbox) else { return mailbox.len() };
+    let behind_quotes = mailbox.starts_with(b"\"").then(|| quoted_string(mailbox).ok()).flatten();
+    let quoted = behind_quotes.map_or(0, |(rest, _)| mailbox.len().saturating_sub(rest.len()));
+    if at >= quoted { at } else { mailbox.len() }
 }
 
 /// The path at the beginning of `input`, which begins with no blank, and what stands behind it. `None` where there is
@@ -138,7 +144,7 @@ fn routed<'a>(raw: &'a [u8], inner: &'a [u8], deviations: Deviations) -> Path<'a
         Some((route, mailbox)) => (Some(route), mailbox.get(1..).unwrap_or_default()),
         None => (None, inner),
     };
-    let path = Path { raw, mailbox, source_route, deviations };
+    let path = Path { raw, mailbox, source_route, deviations, local_part_octets: local_part_octets(mailbox) };
     // The null path has no parts, and where a quote is missing the parts are a guess.
     if path.is_null() || deviations.contains(Deviation::UnbalancedQuote) {
         return path;
