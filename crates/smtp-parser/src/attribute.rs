@@ -50,7 +50,7 @@ impl<'a> Attributes<'a> {
         self.filter(|attribute| attribute.name.eq_ignore_ascii_case(name.as_bytes())).last().map(|found| found.value)
     }
 
-    /// The client's address that ADDR claims. "For IPv6 addresses … `IPV6:`" stands before it.
+    /// The client's address that ADDR claims. Before one of IPv6 Postfix puts `IPV6:`.
     pub fn address(self) -> Option<IpAddr> {
         let Some(AttributeValue::Text(text)) = self.value_of("ADDR") else { return None };
         let text = std::str::from_utf8(&text).ok()?;

@@ -18,7 +18,7 @@ pub(crate) fn bdat(argument: &[u8]) -> Result<Command<'_>, CommandError> {
     Ok(Command::Bdat { size, last: end_marker(rest)? })
 }
 
-/// RFC 4468 §3.4:
+/// RFC 4468:
 /// ```text
 /// burl-cmd    = "BURL" SP absolute-URI [SP end-marker] CRLF
 /// end-marker  = "LAST"
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(bdat(b"5 FIRST"), Err(CommandError::EndMarker { octets: 5 }));
     }
 
-    /// RFC 4468 §3.5's example.
+    /// A URL as in RFC 4468's examples.
     #[test]
     fn a_url_and_an_end_marker() {
         let url = b"imap://harry@gryffindor.example.com/outbox;uidvalidity=1078863300/;uid=25;\

@@ -78,7 +78,7 @@ pub enum Command<'a> {
     Noop(&'a [u8]),
     /// QUIT.
     Quit,
-    /// BURL (RFC 4468 §3): the server fetches a part of the message from there.
+    /// BURL (RFC 4468): the server fetches a part of the message from there.
     Burl {
         /// An IMAP URL. Its URLAUTH lets whoever has it read what it names.
         url: &'a [u8],
@@ -243,7 +243,7 @@ fn command<'a>(verb: Verb, argument: &'a [u8], deviations: &mut Deviations) -> R
         Verb::Bdat => chunk::bdat(argument),
         Verb::Burl => chunk::burl(argument),
         Verb::Xexch50 => chunk::xexch50(argument),
-        // RFC 2645 §5.2.1: atrn = "ATRN" [SP domain *("," domain)]
+        // RFC 2645: the domains may be left out.
         Verb::Atrn => Ok(Command::Atrn(argument)),
         Verb::Etrn => {
             deviations.insert_if(argument.is_empty(), Deviation::MissingArgument);
@@ -261,7 +261,7 @@ fn command<'a>(verb: Verb, argument: &'a [u8], deviations: &mut Deviations) -> R
     }
 }
 
-/// RFC 1985 §5.2: "The option character under consideration is the "@" character … also to "#"" before the node's name.
+/// RFC 1985: before the name may stand "@", for its subdomains as well, or "#", for a queue of that name.
 fn etrn(argument: &[u8]) -> Command<'_> {
     match argument {
         [option @ (b'@' | b'#'), node @ ..] => Command::Etrn { option: Some(*option), node },
@@ -425,7 +425,7 @@ mod tests {
         with_line(b"AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n", |line| assert!(!format!("{line:?}").contains("dGVzd")));
     }
 
-    /// RFC 821 §3.4 and its appendix F, scenarios 6 to 8: the same as MAIL, but for where the mail is shown.
+    /// RFC 821 §3.4: the same as MAIL, but for where the mail is shown.
     #[test]
     fn send_soml_and_saml_begin_a_transaction() {
         for verb in ["SEND", "SOML", "SAML"] {
@@ -436,7 +436,7 @@ mod tests {
         reads("SEND", "SEND: wanted FROM: behind the verb", &[]);
     }
 
-    /// RFC 821 §3.8, RFC 1985 §5.2 and §6, RFC 2645 §5.2.1.
+    /// RFC 821 §3.8, RFC 1985, RFC 2645.
     #[test]
     fn verbs_that_ask_for_mail() {
         let etrn = |line: &'static str, option, node: &[u8], deviations| {

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 /// xchar = any ASCII CHAR between "!" (33) and "~" (126) inclusive, except for "+" and "=".
 /// hexchar = ASCII "+" immediately followed by two upper case hexadecimal digits
 /// ```
-/// Lower-case digits are taken, too: Postfix and Exim take them. RFC 6533 §3 and RFC 6531 §3.4 let UTF-8 stand for
-/// itself.
+/// Lower-case digits are taken, too: Postfix and Exim take them. RFC 6531 §3.3 lets UTF-8 stand for
+/// itself in values.
 pub fn xtext(value: &[u8]) -> Option<Cow<'_, [u8]>> {
     let is_xchar = |octet: &u8| matches!(octet, b'!'..=b'~' | 0x80..=0xff) && !matches!(octet, b'+' | b'=');
     if value.iter().all(is_xchar) {
@@ -81,7 +81,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// RFC 3461 §4.2: "ORCPT=rfc822;Bob+40…", and §5's rule that "+" and "=" are always encoded.
+    /// RFC 3461 §4: "+" and "=" are always encoded. The first is RFC 4954 §5's example.
     #[test]
     fn hexchars_are_decoded() {
         assert_eq!(xtext(b"e+3Dmc2@example.com").as_deref(), Some(&b"e=mc2@example.com"[..]));

@@ -136,7 +136,7 @@ mod tests {
         assert!(of_line("MAIL FROM:<a@example.org>\r\n", false).is_empty());
     }
 
-    /// RFC 1870 §3 has digits behind SIZE=; RFC 5321 §2.3.8 has no CR within a line, §4.5.1 no NUL.
+    /// RFC 1870 has digits behind SIZE=; RFC 5321 §2.3.8 has no CR within a line.
     #[test]
     fn parameters_and_control_characters_are_noted() {
         let kinds = |line| kinds(&of_line(line, false));

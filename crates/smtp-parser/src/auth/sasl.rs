@@ -295,7 +295,7 @@ mod tests {
         names("XOAUTH2", &[&first, ""], Some("someuser@example.com"), None);
     }
 
-    /// RFC 4505 §4's "sirhc", and RFC 4752 §3.1 with the token of RFC 4121 §4.2.6.2.
+    /// RFC 4505's "sirhc", and RFC 4752 §3.1 with the token of RFC 4121 §4.2.6.2.
     #[test]
     fn anonymous_and_kerberos() {
         let mut exchange = SaslExchange::new(b"ANONYMOUS");
