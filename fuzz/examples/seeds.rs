@@ -105,6 +105,19 @@ fn main() -> std::io::Result<()> {
     write("smtp_client", "bdat_auth_starttls", bdat)?;
     let long = [&b"\x07\x01\x14NOOP "[..], &[b'x'; 60], b"\r\r\nDATA\r\nunfinished"].concat();
     write("smtp_client", "long_line", &long)?;
+    let exchange =
+        b"\x00\x05\x09X-EXPS NTLM\r\nTlRMTVNTUAABAAAABzIAAAYABgArAAAACwALACAAAABXT1JLU1RBVElPTkRPTUFJTg==\r\n\
+        SOML FROM <\"a b\"@c> SIZE=1\r\nRCPT TO:<<b@[IPv6:::1]>> NOTIFY=DELAY ORCPT=utf-8;\\x{438}+x@y\r\n\
+        XEXCH50 6 2\r\n.\r\n\0\r\nBURL imap://x/ LAST\r\nX-ANONYMOUSTLS\r\n\x16\x03\x01";
+    write("smtp_client", "exchange", exchange)?;
+    let proxy =
+        b"\x0f\x30\x07PROXY TCP6 2001:db8::1 2001:db8::2 52953 25\r\nXCLIENT ADDR=IPV6:::1 LOGIN=a+20b\r\nETRN @x\r\n";
+    write("smtp_client", "proxy_version_1", proxy)?;
+    let proxy =
+        b"\x00\x10\x07\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x19\x9c\x40\0\x19NOOP a\rb\r\n";
+    write("smtp_client", "proxy_version_2", proxy)?;
+    let extensions = b"\x01\x07250-a\r\n250-LIMITS RCPTMAX=20 X\r\n250-AUTH=LOGIN\r\n250-DELIVERBY 9\r\n250-MT-PRIORITY\r\n250 SIZE\r\n";
+    write("smtp_server", "extensions", extensions)?;
     let ehlo = b"\x01\x07220 foo.com\r\n250-foo.com\r\n250-SIZE 9\r\n250 HELP\r\n550-5.1.1 No\n450 user\r\r\n354\r\n221-unfinished";
     write("smtp_server", "replies", ehlo)?;
     let foreign =

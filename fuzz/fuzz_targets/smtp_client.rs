@@ -1,25 +1,42 @@
 //! Any octets a client may send: any split gives the same events, every octet of a line is counted in its event, and
-//! content is what a plain reading of RFC 5321 §4.5.2 makes of the octets up to its end.
+//! content is what a plain reading of RFC 5321 §4.5.2 makes of the octets up to its end. Whether the stream begins with
+//! the header of a proxy, once said, stays so. No SASL response and no attribute is too odd to be read.
 //!
-//! Input: an octet that decides what DATA, AUTH and STARTTLS lead to, two that decide the split, the stream.
+//! Input: an octet that decides what DATA, AUTH, STARTTLS and XEXCH50 lead to, two that decide the split, the stream.
 
 #![no_main]
 
 use fuzz::{LIMITS, Said, pieces, say};
 use libfuzzer_sys::fuzz_target;
-use smtp_parser::{ClientDecoder, ClientMode, Command, SmtpEvent};
+use smtp_parser::{
+    ClientDecoder, ClientMode, Command, MAX_PROXY_HEADER, ProxyPreface, SaslExchange, SmtpEvent, proxy_preface,
+};
 
 fuzz_target!(|input: &[u8]| {
     let [answers, seed, largest, stream @ ..] = input else { return };
+    proxy(stream, usize::from(*seed));
     let whole = read(std::iter::once(stream), *answers);
     assert_eq!(read(pieces(stream, *seed, *largest), *answers), whole);
     assert_eq!(read(stream.chunks(1), *answers), whole);
 });
 
+/// What is said of a part is said of the whole, or the part was too short to say.
+fn proxy(stream: &[u8], part: usize) {
+    let part = &stream[..part.min(stream.len())];
+    match proxy_preface(part) {
+        ProxyPreface::Incomplete { wanted } => assert!(wanted > part.len() && wanted <= MAX_PROXY_HEADER),
+        verdict => assert_eq!(proxy_preface(stream), verdict),
+    }
+    if let ProxyPreface::Header(header) = proxy_preface(stream) {
+        assert!(header.octets <= stream.len().min(MAX_PROXY_HEADER));
+    }
+}
+
 fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, answers: u8) -> Vec<Said> {
     let (mut decoder, mut said) = (ClientDecoder::new(LIMITS), vec![]);
     // Octets of the line, and of the content as sent and as given.
     let (mut line_octets, mut wire, mut content) = (0, vec![], vec![]);
+    let (mut blob, mut exchange) = (0, SaslExchange::new(b""));
     for mut rest in pieces {
         loop {
             let mode = decoder.mode();
@@ -29,6 +46,7 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, answers: u8) -> Vec<Said> {
             match mode {
                 ClientMode::Command | ClientMode::AuthResponse => line_octets += used.len() as u64,
                 ClientMode::Content | ClientMode::Chunk { .. } => wire.extend_from_slice(used),
+                ClientMode::Blob { .. } => blob += used.len() as u64,
                 ClientMode::Opaque => {}
             }
             let mut next = None;
@@ -38,13 +56,23 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, answers: u8) -> Vec<Said> {
                     assert_eq!(std::mem::take(&mut line_octets), line.octets, "octets of {line:?}");
                     next = match line.command {
                         Command::Data if answers & 1 == 0 => Some(ClientMode::Content),
-                        Command::Auth { .. } if answers & 2 == 0 => Some(ClientMode::AuthResponse),
+                        Command::Auth { mechanism, initial_response } if answers & 2 == 0 => {
+                            exchange = SaslExchange::new(mechanism);
+                            initial_response.into_iter().for_each(|response| exchange.respond(response));
+                            Some(ClientMode::AuthResponse)
+                        }
+                        Command::Xexch50 { size } if answers & 8 == 0 => Some(ClientMode::Blob { remaining: size }),
+                        Command::Xclient(attributes) | Command::Xforward(attributes) => {
+                            assert!(attributes.count() <= line.argument.len());
+                            None
+                        }
                         Command::StartTls if answers & 4 == 0 => Some(ClientMode::Opaque),
                         _ => None,
                     };
                 }
                 Some(SmtpEvent::AuthResponse(secret)) => {
                     assert!(secret.reveal().len() as u64 <= std::mem::take(&mut line_octets));
+                    exchange.respond(*secret);
                 }
                 Some(SmtpEvent::Content(octets)) => {
                     assert!(!octets.is_empty());
@@ -59,6 +87,7 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, answers: u8) -> Vec<Said> {
                     wire.clear();
                     content.clear();
                 }
+                Some(SmtpEvent::BlobEnd { octets }) => assert_eq!(std::mem::take(&mut blob), *octets),
                 Some(SmtpEvent::Opaque { octets }) => assert_eq!(*octets, used.len() as u64),
                 _ => {}
             }

@@ -6,7 +6,7 @@
 
 use fuzz::{LIMITS, Said, pieces, say};
 use libfuzzer_sys::fuzz_target;
-use smtp_parser::{ServerDecoder, SmtpEvent};
+use smtp_parser::{ExtensionValue, ServerDecoder, SmtpEvent};
 
 fuzz_target!(|input: &[u8]| {
     let [seed, largest, stream @ ..] = input else { return };
@@ -41,6 +41,11 @@ fn take(event: &SmtpEvent<'_>, octets: &mut u64, said: &mut Vec<Said>) {
         SmtpEvent::Reply(reply) => {
             assert_eq!(counted, reply.octets, "octets of {reply:?}");
             assert!(reply.text.len() <= LIMITS.reply_octets.max(LIMITS.line_octets));
+            for extension in reply.extensions() {
+                if let ExtensionValue::Limits(limits) = extension.value() {
+                    assert!(limits.count() <= reply.text.len());
+                }
+            }
         }
         SmtpEvent::Malformed { line, .. } => assert!(line.len() as u64 <= counted),
         other => unreachable!("{other:?}"),

@@ -38,6 +38,10 @@ pub enum AnomalyKind {
     BareLf,
     /// A line ends in CR CR LF.
     RepeatedCr,
+    /// A CR inside a line: another reader may take it for the line's end.
+    BareCr,
+    /// A NUL inside a line.
+    NulInLine,
     /// A line is longer than the limit, and its end was not kept.
     LineTooLong,
     /// The path of MAIL or RCPT is not in angle brackets, or not written as RFC 5321 §4.1.2 wants it.

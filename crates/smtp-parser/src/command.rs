@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use nom::bytes::complete::{tag_no_case, take_while};
-use nom::character::complete::digit1;
-use nom::combinator::{all_consuming, opt};
-use nom::sequence::preceded;
-use nom::{IResult, Parser};
-
+use crate::attribute::Attributes;
 use crate::auth::Secret;
+use crate::chunk;
 use crate::deviation::{Deviation, Deviations};
+use crate::envelope::{forward_path, reverse_path};
 use crate::line::{Line, LineEnding};
-use crate::parameter::{Parameters, first_word, is_blank, trim, trim_end, trim_start};
-use crate::path::{Path, path};
+use crate::parameter::{Parameters, first_word, trim, trim_end, trim_start};
+use crate::path::Path;
+use crate::verb::Verb;
 
 /// One line that a client sent while the server was reading commands.
 ///
@@ -45,7 +43,7 @@ pub enum Command<'a> {
     Helo(&'a [u8]),
     /// LHLO, EHLO's twin in LMTP (RFC 2033 §4.1).
     Lhlo(&'a [u8]),
-    /// MAIL.
+    /// MAIL, and SEND, SOML and SAML, which begin a transaction as well (RFC 821 §3.4).
     Mail {
         /// The reverse-path.
         path: Path<'a>,
@@ -80,9 +78,37 @@ pub enum Command<'a> {
     Noop(&'a [u8]),
     /// QUIT.
     Quit,
-    /// STARTTLS (RFC 3207).
+    /// BURL (RFC 4468): the server fetches a part of the message from there.
+    Burl {
+        /// An IMAP URL. Its URLAUTH lets whoever has it read what it names.
+        url: &'a [u8],
+        /// Whether the part is the message's last.
+        last: bool,
+    },
+    /// STARTTLS (RFC 3207), and X-ANONYMOUSTLS, which is the same between Exchange servers.
     StartTls,
-    /// AUTH (RFC 4954).
+    /// ETRN (RFC 1985): the server is to deliver what it holds for a host.
+    Etrn {
+        /// `@` for the host's subdomains as well, `#` for a queue of that name.
+        option: Option<u8>,
+        /// The host or queue; empty where none was named.
+        node: &'a [u8],
+    },
+    /// ATRN (RFC 2645) with its domains, separated by commas: once taken, the two sides change roles.
+    Atrn(&'a [u8]),
+    /// TURN (RFC 821 §3.8): once taken, the two sides change roles.
+    Turn,
+    /// XCLIENT: the session is to be taken for that of another client. Answered by a new greeting.
+    Xclient(Attributes<'a>),
+    /// XFORWARD: which client the mail that follows came from.
+    Xforward(Attributes<'a>),
+    /// XEXCH50: behind the 354, `size` octets follow that belong to the envelope
+    /// ([`ClientMode::Blob`](crate::ClientMode::Blob)).
+    Xexch50 {
+        /// Octets of the blob.
+        size: u64,
+    },
+    /// AUTH (RFC 4954), and X-EXPS, which is the same between Exchange servers.
     Auth {
         /// The SASL mechanism, as typed.
         mechanism: &'a [u8],
@@ -119,17 +145,20 @@ pub enum CommandError {
         /// Octets of the argument.
         octets: usize,
     },
-    /// BDAT's size is not decimal digits.
+    /// BURL without a URL.
+    #[error("wanted a URL, got the end of the line")]
+    MissingUrl,
+    /// The size of BDAT or XEXCH50 is not decimal digits.
     #[error("wanted a chunk size of decimal digits")]
     ChunkSize,
-    /// BDAT's size is over 2^64 − 1.
+    /// The size of BDAT or XEXCH50 is over 2^64 − 1.
     #[error("wanted a chunk size below 2^64, got {digits} digits")]
     ChunkSizeOverflow {
         /// How many digits were sent.
         digits: usize,
     },
-    /// Behind BDAT's size stands something that is not `LAST`.
-    #[error("wanted LAST or the end of the line behind the chunk size, got {octets} octets")]
+    /// Behind BDAT's size or BURL's URL stands something that is not `LAST`.
+    #[error("wanted LAST or the end of the line, got {octets} octets")]
     EndMarker {
         /// Octets behind the size.
         octets: usize,
@@ -137,28 +166,6 @@ pub enum CommandError {
     /// AUTH without a mechanism.
     #[error("wanted a mechanism, got the end of the line")]
     MissingMechanism,
-}
-
-/// The verbs with a meaning to this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "each is the verb of its name")]
-pub enum Verb {
-    Ehlo,
-    Helo,
-    Lhlo,
-    Mail,
-    Rcpt,
-    Data,
-    Bdat,
-    Rset,
-    Vrfy,
-    Expn,
-    Help,
-    Noop,
-    Quit,
-    StartTls,
-    Auth,
 }
 
 impl<'a> CommandLine<'a> {
@@ -175,6 +182,8 @@ impl<'a> CommandLine<'a> {
         let argument = trim_start(rest);
         let command = match Verb::parse(verb) {
             Some(verb) => {
+                let is_one_sp = rest.starts_with(b" ") && rest.len() == argument.len().saturating_add(1);
+                deviations.insert_if(!rest.is_empty() && !is_one_sp, Deviation::ExtraBlank);
                 command(verb, argument, &mut deviations).unwrap_or_else(|error| Command::Invalid { verb, error })
             }
             None => Command::Unknown,
@@ -193,7 +202,7 @@ impl fmt::Debug for CommandLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let argument = Secret::new(self.argument);
         let argument: &dyn fmt::Debug =
-            if self.known_verb() == Some(Verb::Auth) { &argument } else { &Ascii(self.argument) };
+            if self.known_verb().is_some_and(Verb::precedes_secret) { &argument } else { &Ascii(self.argument) };
         f.debug_struct("CommandLine")
             .field("verb", &Ascii(self.verb))
             .field("argument", argument)
@@ -203,59 +212,6 @@ impl fmt::Debug for CommandLine<'_> {
             .field("octets", &self.octets)
             .field("deviations", &self.deviations)
             .finish()
-    }
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Ehlo,
-        Self::Helo,
-        Self::Lhlo,
-        Self::Mail,
-        Self::Rcpt,
-        Self::Data,
-        Self::Bdat,
-        Self::Rset,
-        Self::Vrfy,
-        Self::Expn,
-        Self::Help,
-        Self::Noop,
-        Self::Quit,
-        Self::StartTls,
-        Self::Auth,
-    ];
-
-    /// The verb in upper case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ehlo => "EHLO",
-            Self::Helo => "HELO",
-            Self::Lhlo => "LHLO",
-            Self::Mail => "MAIL",
-            Self::Rcpt => "RCPT",
-            Self::Data => "DATA",
-            Self::Bdat => "BDAT",
-            Self::Rset => "RSET",
-            Self::Vrfy => "VRFY",
-            Self::Expn => "EXPN",
-            Self::Help => "HELP",
-            Self::Noop => "NOOP",
-            Self::Quit => "QUIT",
-            Self::StartTls => "STARTTLS",
-            Self::Auth => "AUTH",
-        }
-    }
-
-    /// The verb that `word` is, in any case.
-    pub fn parse(word: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| word.eq_ignore_ascii_case(verb.as_str().as_bytes()))
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -274,81 +230,43 @@ fn command<'a>(verb: Verb, argument: &'a [u8], deviations: &mut Deviations) -> R
         Verb::Ehlo => string(Command::Ehlo, deviations),
         Verb::Helo => string(Command::Helo, deviations),
         Verb::Lhlo => string(Command::Lhlo, deviations),
-        // RFC 5321 §4.1.1.2: mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF
-        Verb::Mail => {
-            let (path, parameters) = path_and_parameters("FROM:", argument, deviations)?;
-            Ok(Command::Mail { path, parameters })
-        }
-        // RFC 5321 §4.1.1.3: rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
-        //                           [SP Rcpt-parameters] CRLF
-        Verb::Rcpt => {
-            let (path, parameters) = path_and_parameters("TO:", argument, deviations)?;
-            Ok(Command::Rcpt { path, parameters })
-        }
+        Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml => reverse_path(argument, deviations),
+        Verb::Rcpt => forward_path(argument, deviations),
         // RFC 5321 §4.1.1.4: data = "DATA" CRLF; §4.1.1.5: rset = "RSET" CRLF; §4.1.1.10: quit = "QUIT" CRLF
         Verb::Data => alone(Command::Data),
         Verb::Rset => alone(Command::Rset),
         Verb::Quit => alone(Command::Quit),
         // RFC 3207 §4: "STARTTLS with no parameters"
-        Verb::StartTls => alone(Command::StartTls),
-        Verb::Bdat => bdat(argument),
+        Verb::StartTls | Verb::XAnonymousTls => alone(Command::StartTls),
+        // RFC 821 §4.1.2: TURN <CRLF>
+        Verb::Turn => alone(Command::Turn),
+        Verb::Bdat => chunk::bdat(argument),
+        Verb::Burl => chunk::burl(argument),
+        Verb::Xexch50 => chunk::xexch50(argument),
+        // RFC 2645: the domains may be left out.
+        Verb::Atrn => Ok(Command::Atrn(argument)),
+        Verb::Etrn => {
+            deviations.insert_if(argument.is_empty(), Deviation::MissingArgument);
+            Ok(etrn(argument))
+        }
+        Verb::Xclient => Ok(Command::Xclient(Attributes::new(argument))),
+        Verb::Xforward => Ok(Command::Xforward(Attributes::new(argument))),
         // RFC 5321 §4.1.1.6: vrfy = "VRFY" SP String CRLF; §4.1.1.7: expn = "EXPN" SP String CRLF
         Verb::Vrfy => string(Command::Vrfy, deviations),
         Verb::Expn => string(Command::Expn, deviations),
         // RFC 5321 §4.1.1.8: help = "HELP" [ SP String ] CRLF; §4.1.1.9: noop = "NOOP" [ SP String ] CRLF
         Verb::Help => Ok(Command::Help(argument)),
         Verb::Noop => Ok(Command::Noop(argument)),
-        Verb::Auth => auth(argument),
+        Verb::Auth | Verb::XExps => auth(argument),
     }
 }
 
-/// `FROM:` or `TO:`, a path, and ESMTP parameters (RFC 5321 §4.1.1.2, §4.1.1.3).
-///
-/// > Since it has been a common source of errors, it is worth noting that spaces are not permitted on either side of
-/// > the colon following FROM in the MAIL command or TO in the RCPT command.
-fn path_and_parameters<'a>(
-    keyword: &'static str,
-    argument: &'a [u8],
-    deviations: &mut Deviations,
-) -> Result<(Path<'a>, Parameters<'a>), CommandError> {
-    let (rest, (before, after)) =
-        keyword_and_colon(keyword, argument).map_err(|_| CommandError::MissingKeyword { wanted: keyword })?;
-    deviations.insert_if(!before.is_empty(), Deviation::BlankBeforeColon);
-    deviations.insert_if(!after.is_empty(), Deviation::BlankAfterColon);
-    let (rest, path) = path(rest).ok_or(CommandError::MissingPath)?;
-    *deviations = deviations.union(path.deviations);
-    deviations.insert_if(rest.first().is_some_and(|&octet| !is_blank(octet)), Deviation::NoBlankAfterPath);
-    Ok((path, Parameters::new(trim(rest))))
-}
-
-/// The keyword and its colon, giving the blanks on either side of the colon.
-fn keyword_and_colon<'a>(keyword: &'static str, input: &'a [u8]) -> IResult<&'a [u8], (&'a [u8], &'a [u8])> {
-    let word = tag_no_case(keyword.trim_end_matches(':'));
-    let (rest, before) = preceded(word, take_while(is_blank)).parse(input)?;
-    let (rest, after) = preceded(nom::bytes::complete::tag(":"), take_while(is_blank)).parse(rest)?;
-    Ok((rest, (before, after)))
-}
-
-/// RFC 3030 §2:
-/// ```text
-/// bdat-cmd   ::= "BDAT" SP chunk-size [ SP end-marker ] CR LF
-/// chunk-size ::= 1*DIGIT
-/// end-marker ::= "LAST"
-/// ```
-fn bdat(argument: &[u8]) -> Result<Command<'_>, CommandError> {
-    let digits: IResult<&[u8], &[u8]> = digit1.parse(argument);
-    let (rest, digits) = digits.map_err(|_| CommandError::ChunkSize)?;
-    if rest.first().is_some_and(|&octet| !is_blank(octet)) {
-        return Err(CommandError::ChunkSize);
+/// RFC 1985: before the name may stand "@", for its subdomains as well, or "#", for a queue of that name.
+fn etrn(argument: &[u8]) -> Command<'_> {
+    match argument {
+        [option @ (b'@' | b'#'), node @ ..] => Command::Etrn { option: Some(*option), node },
+        node => Command::Etrn { option: None, node },
     }
-    let size = digits
-        .iter()
-        .try_fold(0_u64, |size, digit| size.checked_mul(10)?.checked_add(u64::from(digit.checked_sub(b'0')?)));
-    let size = size.ok_or(CommandError::ChunkSizeOverflow { digits: digits.len() })?;
-    let marker = trim(rest);
-    let end: IResult<&[u8], Option<&[u8]>> = all_consuming(opt(tag_no_case("LAST"))).parse(marker);
-    let (_, end) = end.map_err(|_| CommandError::EndMarker { octets: marker.len() })?;
-    Ok(Command::Bdat { size, last: end.is_some() })
 }
 
 /// RFC 4954 §8:
@@ -490,8 +408,8 @@ mod tests {
         reads("BDAT -1 LAST", "BDAT: wanted a chunk size of decimal digits", &[]);
         reads("BDAT 0x10", "BDAT: wanted a chunk size of decimal digits", &[]);
         reads("BDAT 5LAST", "BDAT: wanted a chunk size of decimal digits", &[]);
-        reads("BDAT 5 X", "BDAT: wanted LAST or the end of the line behind the chunk size, got 1 octets", &[]);
-        reads("BDAT 5 LAST X", "BDAT: wanted LAST or the end of the line behind the chunk size, got 6 octets", &[]);
+        reads("BDAT 5 X", "BDAT: wanted LAST or the end of the line, got 1 octets", &[]);
+        reads("BDAT 5 LAST X", "BDAT: wanted LAST or the end of the line, got 6 octets", &[]);
         reads("BDAT 18446744073709551616", "BDAT: wanted a chunk size below 2^64, got 20 digits", &[]);
     }
 
@@ -507,6 +425,76 @@ mod tests {
         with_line(b"AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n", |line| assert!(!format!("{line:?}").contains("dGVzd")));
     }
 
+    /// RFC 821 §3.4: the same as MAIL, but for where the mail is shown.
+    #[test]
+    fn send_soml_and_saml_begin_a_transaction() {
+        for verb in ["SEND", "SOML", "SAML"] {
+            let line = format!("{verb} FROM:<Smith@bar.com>");
+            reads(&line, "MAIL(Smith@bar.com)()", &[]);
+            with_line(format!("{line}\r\n").as_bytes(), |line| assert_eq!(line.verb, verb.as_bytes()));
+        }
+        reads("SEND", "SEND: wanted FROM: behind the verb", &[]);
+    }
+
+    /// RFC 821 §3.8, RFC 1985, RFC 2645.
+    #[test]
+    fn verbs_that_ask_for_mail() {
+        let etrn = |line: &'static str, option, node: &[u8], deviations| {
+            with_line(format!("{line}\r\n").as_bytes(), |line| {
+                assert_eq!(line.command, Command::Etrn { option, node });
+                assert_eq!(line.deviations, deviations);
+            });
+        };
+        etrn("ETRN myname.example", None, b"myname.example", Deviations::NONE);
+        etrn("ETRN @foo.com", Some(b'@'), b"foo.com", Deviations::NONE);
+        etrn("etrn #q", Some(b'#'), b"q", Deviations::NONE);
+        etrn("ETRN", None, b"", Deviation::MissingArgument.into());
+        with_line(b"ATRN example.org,example.com\r\n", |line| {
+            assert_eq!(line.command, Command::Atrn(b"example.org,example.com"));
+        });
+        reads("ATRN", "Atrn([])", &[]);
+        reads("TURN", "Turn", &[]);
+        reads("TURN x", "TURN: wanted the end of the line, got 1 octets", &[]);
+    }
+
+    #[test]
+    fn chunks_and_urls() {
+        with_line(b"BURL imap://x/ LAST\r\n", |line| {
+            assert_eq!(line.command, Command::Burl { url: b"imap://x/", last: true });
+        });
+        reads("XEXCH50 1096 2", "Xexch50 { size: 1096 }", &[]);
+        reads("XEXCH50 x", "XEXCH50: wanted a chunk size of decimal digits", &[]);
+    }
+
+    /// What Postfix says of another client.
+    #[test]
+    fn attributes_of_another_client() {
+        for (line, verb) in
+            [("XCLIENT ADDR=10.0.0.1 PORT=25\r\n", Verb::Xclient), ("XFORWARD PORT=25\r\n", Verb::Xforward)]
+        {
+            with_line(line.as_bytes(), |line| {
+                let (Command::Xclient(attributes) | Command::Xforward(attributes)) = line.command else { panic!() };
+                assert_eq!((line.known_verb(), attributes.port()), (Some(verb), Some(25)));
+            });
+        }
+    }
+
+    /// What Exchange servers call AUTH and STARTTLS among themselves.
+    #[test]
+    fn exchange_s_words_for_auth_and_starttls() {
+        reads("X-EXPS GSSAPI YIIF", "AUTH(GSSAPI)(YIIF)", &[]);
+        reads("X-ANONYMOUSTLS", "StartTls", &[]);
+        with_line(b"X-EXPS PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n", |line| assert!(!format!("{line:?}").contains("dGVzd")));
+    }
+
+    #[test]
+    fn cr_and_nul_inside_a_line_are_noted() {
+        with_line(b"NOOP a\rb\0\r\n", |line| {
+            assert_eq!(line.argument, b"a\rb\0");
+            assert_eq!(line.deviations, [Deviation::BareCr, Deviation::Nul].into_iter().collect());
+        });
+    }
+
     /// RFC 3207 §4: no parameters. RFC 5321 §4.1.1: DATA, RSET and QUIT neither.
     #[test]
     fn verbs_that_stand_alone() {
@@ -518,17 +506,20 @@ mod tests {
     #[test]
     fn blanks_around_the_colon_give_the_address() {
         reads("MAIL FROM: <a@b> SIZE=1", "MAIL(a@b)(SIZE=1)", &[Deviation::BlankAfterColon]);
-        reads("RCPT TO : <x>", "RCPT(x)()", &[Deviation::BlankBeforeColon, Deviation::BlankAfterColon]);
-        reads("MAIL\tFROM:<a@b>\tSIZE=1", "MAIL(a@b)(SIZE=1)", &[]);
+        reads("RCPT TO : <a@b>", "RCPT(a@b)()", &[Deviation::BlankBeforeColon, Deviation::BlankAfterColon]);
+        reads("MAIL FROM <a@b>", "MAIL(a@b)()", &[Deviation::MissingColon]);
+        reads("MAIL\tFROM:<a@b>\tSIZE=1", "MAIL(a@b)(SIZE=1)", &[Deviation::ExtraBlank]);
         reads("MAIL FROM:a@b SIZE=1", "MAIL(a@b)(SIZE=1)", &[Deviation::MissingBrackets]);
         reads("MAIL FROM:<a@b>SIZE=1", "MAIL(a@b)(SIZE=1)", &[Deviation::NoBlankAfterPath]);
-        reads("  MAIL   FROM:<a@b>  ", "MAIL(a@b)()", &[Deviation::LeadingBlank, Deviation::TrailingBlank]);
+        let blanks = [Deviation::LeadingBlank, Deviation::TrailingBlank, Deviation::ExtraBlank];
+        reads("  MAIL   FROM:<a@b>  ", "MAIL(a@b)()", &blanks);
+        reads("DATA ", "Data", &[Deviation::TrailingBlank]);
+        reads("NOOP  x", "NOOP(x)", &[Deviation::ExtraBlank]);
     }
 
     #[test]
     fn what_is_not_mail_from_or_rcpt_to() {
         reads("MAIL FORM:<x>", "MAIL: wanted FROM: behind the verb", &[]);
-        reads("MAIL FROM <x>", "MAIL: wanted FROM: behind the verb", &[]);
         reads("RCPT FROM:<x>", "RCPT: wanted TO: behind the verb", &[]);
         reads("RCPT TO:", "RCPT: wanted a path, got the end of the line", &[]);
     }
@@ -538,8 +529,8 @@ mod tests {
         reads("EHLO", "EHLO()", &[Deviation::MissingArgument]);
         reads("VRFY", "VRFY()", &[Deviation::MissingArgument]);
         reads("", "Unknown", &[]);
-        with_line(b"XCLIENT NAME=spike.example\r\n", |line| {
-            assert_eq!((line.verb, line.argument), (&b"XCLIENT"[..], &b"NAME=spike.example"[..]));
+        with_line(b"XFROBNICATE NAME=spike.example\r\n", |line| {
+            assert_eq!((line.verb, line.argument), (&b"XFROBNICATE"[..], &b"NAME=spike.example"[..]));
             assert_eq!((line.command, line.known_verb()), (Command::Unknown, None));
         });
         with_line(b"DATA x\r\n", |line| assert_eq!(line.known_verb(), Some(Verb::Data)));

@@ -19,12 +19,13 @@ pub enum GapEffect {
     /// DATA: whether the end of the content was among the lost octets is not known. The decoder goes on in the
     /// content, not at a line's start.
     ContentBroken,
-    /// BDAT: the gap lies within the chunk.
+    /// BDAT: the gap lies within the chunk. So with XEXCH50 and its blob.
     ChunkShortened {
         /// Octets of the chunk that are still to come.
         remaining: u64,
     },
-    /// BDAT: the chunk ended in the gap; the next step gives its [`ContentEnd`](crate::SmtpEvent::ContentEnd).
+    /// BDAT: the chunk ended in the gap; the next step gives its [`ContentEnd`](crate::SmtpEvent::ContentEnd). So with
+    /// XEXCH50, its blob and [`BlobEnd`](crate::SmtpEvent::BlobEnd).
     ChunkEnded {
         /// Lost octets behind the chunk. If any, they are of commands, as with `LineBroken`.
         beyond: u64,

@@ -12,6 +12,10 @@ pub enum Deviation {
     BareLf,
     /// The line ended in more than one CR before its LF.
     RepeatedCr,
+    /// A CR inside the line (RFC 5321 §2.3.8: CR and LF occur as CRLF only).
+    BareCr,
+    /// A NUL inside the line.
+    Nul,
     /// The stream ended inside the line, or went on without the line's end.
     Unterminated,
     /// The line, or the reply, was longer than its limit; what was read stops there.
@@ -20,10 +24,14 @@ pub enum Deviation {
     LeadingBlank,
     /// White space before the line's end.
     TrailingBlank,
+    /// Between the verb and its argument stands something other than one SP.
+    ExtraBlank,
     /// `MAIL FROM :<…>`.
     BlankBeforeColon,
     /// `MAIL FROM: <…>`.
     BlankAfterColon,
+    /// `MAIL FROM <…>`.
+    MissingColon,
     /// `<…>SIZE=1`: no blank between the path and what follows it.
     NoBlankAfterPath,
     /// `MAIL FROM:a@b`: neither bracket.
@@ -32,12 +40,30 @@ pub enum Deviation {
     MissingOpeningBracket,
     /// `MAIL FROM:<a@b`.
     MissingClosingBracket,
+    /// `<<a@b>>`.
+    RepeatedBracket,
     /// `< a@b >`: blanks inside the brackets.
     BlankInBrackets,
     /// `MAIL FROM:Name <a@b>`: words before the brackets.
     DisplayName,
     /// A quoted local part whose closing quote is missing.
     UnbalancedQuote,
+    /// A local part that is neither Dot-string nor Quoted-string (RFC 5321 §4.1.2): `a..b@c`.
+    LocalPartSyntax,
+    /// A domain that is none (RFC 5321 §4.1.2): `a@b_c`, `a@b.`.
+    DomainSyntax,
+    /// An address literal that is none (RFC 5321 §4.1.3): `[2001:db8::1]` without its tag.
+    AddressLiteralSyntax,
+    /// An address without a domain, in a place where not even `<Postmaster>` may have none.
+    MissingDomain,
+    /// `RCPT TO:<>`; only a reverse-path may be null.
+    NullForwardPath,
+    /// Octets over 127 in a path that are not UTF-8 (RFC 6531 §3.3).
+    InvalidUtf8,
+    /// UTF-8 in the path of a MAIL command without the parameter SMTPUTF8 (RFC 6531 §3.4).
+    UndeclaredUtf8,
+    /// A parameter whose keyword is none, or whose value its standard does not allow.
+    ParameterSyntax,
     /// A verb whose grammar asks for an argument stands alone.
     MissingArgument,
     /// The lines of one reply carry different codes; the last one counts.
@@ -58,22 +84,35 @@ pub enum Deviation {
 
 impl Deviation {
     /// All of them, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 36] = [
         Self::BareLf,
         Self::RepeatedCr,
+        Self::BareCr,
+        Self::Nul,
         Self::Unterminated,
         Self::Truncated,
         Self::LeadingBlank,
         Self::TrailingBlank,
+        Self::ExtraBlank,
         Self::BlankBeforeColon,
         Self::BlankAfterColon,
+        Self::MissingColon,
         Self::NoBlankAfterPath,
         Self::MissingBrackets,
         Self::MissingOpeningBracket,
         Self::MissingClosingBracket,
+        Self::RepeatedBracket,
         Self::BlankInBrackets,
         Self::DisplayName,
         Self::UnbalancedQuote,
+        Self::LocalPartSyntax,
+        Self::DomainSyntax,
+        Self::AddressLiteralSyntax,
+        Self::MissingDomain,
+        Self::NullForwardPath,
+        Self::InvalidUtf8,
+        Self::UndeclaredUtf8,
+        Self::ParameterSyntax,
         Self::MissingArgument,
         Self::MixedCodes,
         Self::CodeOutOfRange,
@@ -89,19 +128,32 @@ impl Deviation {
         match self {
             Self::BareLf => "bare_lf",
             Self::RepeatedCr => "repeated_cr",
+            Self::BareCr => "bare_cr",
+            Self::Nul => "nul",
             Self::Unterminated => "unterminated",
             Self::Truncated => "truncated",
             Self::LeadingBlank => "leading_blank",
             Self::TrailingBlank => "trailing_blank",
+            Self::ExtraBlank => "extra_blank",
             Self::BlankBeforeColon => "blank_before_colon",
             Self::BlankAfterColon => "blank_after_colon",
+            Self::MissingColon => "missing_colon",
             Self::NoBlankAfterPath => "no_blank_after_path",
             Self::MissingBrackets => "missing_brackets",
             Self::MissingOpeningBracket => "missing_opening_bracket",
             Self::MissingClosingBracket => "missing_closing_bracket",
+            Self::RepeatedBracket => "repeated_bracket",
             Self::BlankInBrackets => "blank_in_brackets",
             Self::DisplayName => "display_name",
             Self::UnbalancedQuote => "unbalanced_quote",
+            Self::LocalPartSyntax => "local_part_syntax",
+            Self::DomainSyntax => "domain_syntax",
+            Self::AddressLiteralSyntax => "address_literal_syntax",
+            Self::MissingDomain => "missing_domain",
+            Self::NullForwardPath => "null_forward_path",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::UndeclaredUtf8 => "undeclared_utf8",
+            Self::ParameterSyntax => "parameter_syntax",
             Self::MissingArgument => "missing_argument",
             Self::MixedCodes => "mixed_codes",
             Self::CodeOutOfRange => "code_out_of_range",
@@ -122,7 +174,7 @@ impl fmt::Display for Deviation {
 
 /// A set of [`Deviation`]s; empty for a line that keeps to the grammar.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Deviations(u32);
+pub struct Deviations(u64);
 
 impl Deviations {
     /// The empty set.
@@ -161,7 +213,7 @@ impl Deviations {
         Deviation::ALL.into_iter().filter(move |&deviation| self.contains(deviation))
     }
 
-    const fn bit(deviation: Deviation) -> u32 {
+    const fn bit(deviation: Deviation) -> u64 {
         1 << deviation as u32
     }
 }

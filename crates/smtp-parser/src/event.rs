@@ -25,6 +25,11 @@ pub enum SmtpEvent<'a> {
         /// Octets of content given in [`SmtpEvent::Content`] since it began.
         octets: u64,
     },
+    /// Client, behind XEXCH50: the blob is over, and `octets` counts what of it was captured.
+    BlobEnd {
+        /// Octets given in [`SmtpEvent::Opaque`] since it began.
+        octets: u64,
+    },
     /// Client, one line in the mode for SASL responses (RFC 4954 §4), without its line end.
     AuthResponse(Secret<'a>),
     /// Server: a line that is no reply.
@@ -34,7 +39,7 @@ pub enum SmtpEvent<'a> {
         /// The line without its line end.
         line: &'a [u8],
     },
-    /// Octets that were not read: TLS, or a tunnel.
+    /// Octets that were not read: TLS, a tunnel, or a blob.
     Opaque {
         /// How many.
         octets: u64,

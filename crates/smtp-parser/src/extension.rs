@@ -1,6 +1,8 @@
 //! The service extensions of an EHLO reply.
 
-use crate::parameter::{Words, trim_start};
+use crate::esmtp::is_date_time;
+use crate::number::decimal;
+use crate::parameter::{Words, name_and_value, trim_start};
 
 /// One line of an EHLO reply behind the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +11,60 @@ pub struct Extension<'a> {
     pub keyword: &'a [u8],
     /// The words behind it.
     pub parameters: Words<'a>,
+    /// Whether an "=" stands between the two, as in `AUTH=LOGIN`.
+    pub has_equals_sign: bool,
+}
+
+/// What the parameters of an extension say, for those that a standard gives a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExtensionValue<'a> {
+    /// SIZE (RFC 1870): octets of the largest message; 0 for no fixed maximum, `None` where the server does not say.
+    Size(Option<u64>),
+    /// AUTH (RFC 4954 §3): the SASL mechanisms.
+    Auth(Words<'a>),
+    /// LIMITS (RFC 9422).
+    Limits(Limits<'a>),
+    /// DELIVERBY (RFC 2852): the smallest number of seconds the server takes, where it says so.
+    DeliverBy(Option<u64>),
+    /// FUTURERELEASE (RFC 4865): the longest HOLDFOR and the latest HOLDUNTIL.
+    FutureRelease {
+        /// Seconds.
+        interval: u64,
+        /// A date and time of RFC 3339, as sent.
+        date_time: &'a [u8],
+    },
+    /// MT-PRIORITY (RFC 6710): the name of a profile, where the server says one.
+    MtPriority(Option<&'a [u8]>),
+    /// Any other, or one that has no parameters by its standard.
+    Other,
+    /// One whose parameters its standard does not allow.
+    Invalid,
+}
+
+/// The limits of a server, as an iterator over name and value.
+///
+/// RFC 9422: pairs of name and value, joined by "=" and separated by blanks; a name may stand without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits<'a> {
+    words: Words<'a>,
+}
+
+impl<'a> Limits<'a> {
+    /// The number that limits `name`, in any case: `MAILMAX`, `RCPTMAX` and `RCPTDOMAINMAX` have one (RFC 9422), of
+    /// one to six digits that does not begin with 0.
+    pub fn number(mut self, name: &str) -> Option<u64> {
+        let value = self.find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).and_then(|(_, value)| value);
+        value.filter(|digits| !digits.starts_with(b"0")).and_then(|digits| decimal(digits, 6))
+    }
+}
+
+impl<'a> Iterator for Limits<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.words.next().map(name_and_value)
+    }
 }
 
 impl<'a> Extension<'a> {
@@ -29,13 +85,46 @@ impl<'a> Extension<'a> {
         let line = trim_start(line);
         let end = line.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'=')).unwrap_or(line.len());
         let (keyword, rest) = line.split_at_checked(end)?;
+        let has_equals_sign = rest.starts_with(b"=");
         let parameters = Words::new(rest.strip_prefix(b"=").unwrap_or(rest));
-        (!keyword.is_empty()).then_some(Self { keyword, parameters })
+        (!keyword.is_empty()).then_some(Self { keyword, parameters, has_equals_sign })
     }
 
     /// Whether this is the extension `keyword`, in any case.
     pub const fn is(&self, keyword: &str) -> bool {
         self.keyword.eq_ignore_ascii_case(keyword.as_bytes())
+    }
+
+    /// What the parameters say.
+    pub fn value(&self) -> ExtensionValue<'a> {
+        let mut words = self.parameters;
+        let one = |words: &mut Words<'a>| (words.next(), words.next());
+        // A number of at most so many digits, or none at all.
+        let number = |words: &mut Words<'a>, most| match one(words) {
+            (None, _) => Some(None),
+            (Some(digits), None) => decimal(digits, most).map(Some),
+            _ => None,
+        };
+        let value = match () {
+            // RFC 1870: size-param ::= [1*DIGIT], where numbers have at most 20 digits.
+            () if self.is("SIZE") => number(&mut words, 20).map(ExtensionValue::Size),
+            () if self.is("AUTH") => Some(ExtensionValue::Auth(words)),
+            () if self.is("LIMITS") => Some(ExtensionValue::Limits(Limits { words })),
+            // RFC 2852: deliverby-param = min-by-time, min-by-time = [1*9DIGIT]
+            () if self.is("DELIVERBY") => number(&mut words, 9).map(ExtensionValue::DeliverBy),
+            () if self.is("FUTURERELEASE") => match (words.next(), words.next(), words.next()) {
+                (Some(interval), Some(date_time), None) => decimal(interval, 9)
+                    .filter(|_| is_date_time(date_time))
+                    .map(|interval| ExtensionValue::FutureRelease { interval, date_time }),
+                _ => None,
+            },
+            () if self.is("MT-PRIORITY") => match one(&mut words) {
+                (profile, None) => Some(ExtensionValue::MtPriority(profile)),
+                _ => None,
+            },
+            () => Some(ExtensionValue::Other),
+        };
+        value.unwrap_or(ExtensionValue::Invalid)
     }
 }
 
@@ -91,6 +180,61 @@ mod tests {
             keywords(b"smtp.example.com Hello client.example.com\nAUTH GSSAPI DIGEST-MD5\nENHANCEDSTATUSCODES"),
             [of("AUTH", &["GSSAPI", "DIGEST-MD5"]), of("ENHANCEDSTATUSCODES", &[])]
         );
+    }
+
+    fn value(line: &str) -> ExtensionValue<'_> {
+        Extension::parse(line.as_bytes()).unwrap().value()
+    }
+
+    /// RFC 1870: without a parameter "no information is conveyed about the server's fixed maximum message size"; 0
+    /// "indicates that no fixed maximum message size is in force".
+    #[test]
+    fn size_with_and_without_a_number() {
+        assert_eq!(value("SIZE"), ExtensionValue::Size(None));
+        assert_eq!(value("SIZE 0"), ExtensionValue::Size(Some(0)));
+        assert_eq!(value("size 35882577"), ExtensionValue::Size(Some(35_882_577)));
+        assert_eq!(value("SIZE=35882577"), ExtensionValue::Size(Some(35_882_577)));
+        for line in ["SIZE 10MB", "SIZE 1 2", "SIZE -1"] {
+            assert_eq!(value(line), ExtensionValue::Invalid, "{line}");
+        }
+    }
+
+    /// RFC 9422: names and values, in any order.
+    #[test]
+    fn limits_are_names_and_values() {
+        let ExtensionValue::Limits(limits) = value("LIMITS RCPTMAX=20 MAILMAX=5 X-OPEN RCPTDOMAINMAX=01") else {
+            panic!()
+        };
+        let pairs: Vec<_> = limits.collect();
+        assert_eq!(pairs[..2], [(&b"RCPTMAX"[..], Some(&b"20"[..])), (b"MAILMAX", Some(b"5"))]);
+        assert_eq!(pairs[2], (&b"X-OPEN"[..], None));
+        assert_eq!((limits.number("rcptmax"), limits.number("MAILMAX")), (Some(20), Some(5)));
+        assert_eq!((limits.number("X-OPEN"), limits.number("RCPTDOMAINMAX"), limits.number("X")), (None, None, None));
+    }
+
+    /// RFC 4954 §4.1, and the form of the drafts before RFC 2554 that Exchange and others still send.
+    #[test]
+    fn auth_in_both_forms() {
+        for (line, has_equals_sign) in [("AUTH LOGIN PLAIN", false), ("AUTH=LOGIN PLAIN", true)] {
+            let extension = Extension::parse(line.as_bytes()).unwrap();
+            let ExtensionValue::Auth(mechanisms) = extension.value() else { panic!() };
+            assert_eq!(mechanisms.collect::<Vec<_>>(), [&b"LOGIN"[..], b"PLAIN"]);
+            assert_eq!(extension.has_equals_sign, has_equals_sign);
+        }
+    }
+
+    /// RFC 2852, RFC 4865, RFC 6710.
+    #[test]
+    fn what_others_say_of_themselves() {
+        assert_eq!(value("DELIVERBY"), ExtensionValue::DeliverBy(None));
+        assert_eq!(value("DELIVERBY 240"), ExtensionValue::DeliverBy(Some(240)));
+        let release = ExtensionValue::FutureRelease { interval: 864_000, date_time: b"2007-05-31T00:00:00Z" };
+        assert_eq!(value("FUTURERELEASE 864000 2007-05-31T00:00:00Z"), release);
+        assert_eq!(value("FUTURERELEASE"), ExtensionValue::Invalid);
+        assert_eq!(value("FUTURERELEASE 864000 soon"), ExtensionValue::Invalid);
+        assert_eq!(value("MT-PRIORITY"), ExtensionValue::MtPriority(None));
+        assert_eq!(value("MT-PRIORITY MIXER"), ExtensionValue::MtPriority(Some(b"MIXER")));
+        assert_eq!(value("8BITMIME"), ExtensionValue::Other);
     }
 
     #[test]

@@ -83,6 +83,11 @@ impl Line<'_> {
     pub(crate) fn deviations(&self) -> Deviations {
         let mut deviations = self.ending.deviations();
         deviations.insert_if(self.truncated, Deviation::Truncated);
+        if let Some(found) = memchr::memchr2(b'\r', 0, self.text) {
+            let rest = self.text.get(found..).unwrap_or_default();
+            deviations.insert_if(memchr::memchr(b'\r', rest).is_some(), Deviation::BareCr);
+            deviations.insert_if(memchr::memchr(0, rest).is_some(), Deviation::Nul);
+        }
         deviations
     }
 }

@@ -1,5 +1,7 @@
 //! Lists of words: the parameters of MAIL and RCPT, and of EHLO's extensions.
 
+use crate::esmtp::Parameter;
+
 /// The ESMTP parameters behind a path, as an iterator over keyword and value.
 ///
 /// RFC 5321 §4.1.2:
@@ -35,16 +37,25 @@ impl<'a> Parameters<'a> {
             .find(|(name, _)| name.eq_ignore_ascii_case(keyword.as_bytes()))
             .map(|(_, value)| value.unwrap_or_default())
     }
+
+    /// What each parameter says, beside its keyword as sent.
+    pub fn typed(self) -> impl Iterator<Item = (&'a [u8], Parameter<'a>)> {
+        self.map(|(keyword, value)| (keyword, Parameter::parse(keyword, value)))
+    }
 }
 
 impl<'a> Iterator for Parameters<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let word = self.words.next()?;
-        let parameter = memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at));
-        Some(parameter.map_or((word, None), |(keyword, value)| (keyword, value.get(1..))))
+        self.words.next().map(name_and_value)
     }
+}
+
+/// What stands before and behind the first "="; all of the word where there is none.
+pub(crate) fn name_and_value(word: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let parts = memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at));
+    parts.map_or((word, None), |(name, value)| (name, value.get(1..)))
 }
 
 /// Words between blanks.
@@ -68,7 +79,10 @@ impl<'a> Iterator for Words<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (word, rest) = first_word(trim_start(self.raw));
+        // Values are long: a search is faster here than the look at each octet that does for a verb.
+        let rest = trim_start(self.raw);
+        let end = memchr::memchr2(b' ', b'\t', rest).unwrap_or(rest.len());
+        let (word, rest) = rest.split_at_checked(end)?;
         self.raw = rest;
         (!word.is_empty()).then_some(word)
     }

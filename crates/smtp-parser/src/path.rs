@@ -8,6 +8,8 @@ use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
 use crate::deviation::{Deviation, Deviations};
+use crate::literal::AddressLiteral;
+use crate::mailbox;
 use crate::parameter::{is_blank, trim};
 
 /// A path, `<@route:local-part@domain>`, or what was sent in its place.
@@ -33,6 +35,8 @@ pub struct Path<'a> {
     pub source_route: Option<&'a [u8]>,
     /// How the path departs from the grammar above.
     pub deviations: Deviations,
+    /// Octets of the mailbox before the "@" that divides it.
+    local_part_octets: usize,
 }
 
 impl<'a> Path<'a> {
@@ -46,21 +50,30 @@ impl<'a> Path<'a> {
         self.divide().1
     }
 
+    /// The address literal that stands for a domain, where one does and keeps to its grammar.
+    pub fn address_literal(&self) -> Option<AddressLiteral<'a>> {
+        self.domain().and_then(AddressLiteral::parse)
+    }
+
     /// `<>`, the sender of a notification (RFC 5321 §4.5.5).
     pub const fn is_null(&self) -> bool {
         self.mailbox.is_empty()
     }
 
-    /// Neither a domain nor an address literal has an "@", so it is the last one that divides, unless that is quoted.
     fn divide(&self) -> (&'a [u8], Option<&'a [u8]>) {
-        let quoted = quoted_string(self.mailbox).map_or(0, |(rest, _)| self.mailbox.len().saturating_sub(rest.len()));
-        let unquoted = self.mailbox.get(quoted..).unwrap_or_default();
-        let at = memchr::memrchr(b'@', unquoted).map(|at| at.saturating_add(quoted));
-        match at.and_then(|at| self.mailbox.split_at_checked(at)) {
+        match self.mailbox.split_at_checked(self.local_part_octets) {
             Some((local_part, domain)) => (local_part, domain.get(1..)),
             None => (self.mailbox, None),
         }
     }
+}
+
+/// Neither a domain nor an address literal has an "@", so it is the last one that divides, unless that is quoted.
+fn local_part_octets(mailbox: &[u8]) -> usize {
+    let Some(at) = memchr::memrchr(b'@', mailbox) else { return mailbox.len() };
+    let behind_quotes = mailbox.starts_with(b"\"").then(|| quoted_string(mailbox).ok()).flatten();
+    let quoted = behind_quotes.map_or(0, |(rest, _)| mailbox.len().saturating_sub(rest.len()));
+    if at >= quoted { at } else { mailbox.len() }
 }
 
 /// The path at the beginning of `input`, which begins with no blank, and what stands behind it. `None` where there is
@@ -85,15 +98,15 @@ pub(crate) fn path(input: &[u8]) -> Option<(&[u8], Path<'_>)> {
 /// `"<" … ">"`, or what comes closest to it.
 fn bracketed(input: &[u8]) -> (&[u8], Path<'_>) {
     if let Ok((rest, inner)) = brackets(input) {
-        return (rest, inside(input, rest, inner, Deviations::NONE));
+        return inside(input, rest, inner, Deviations::NONE);
     }
     let unquoted: IResult<&[u8], &[u8]> = delimited(tag("<"), take_while(|octet| octet != b'>'), tag(">")).parse(input);
     if let Ok((rest, inner)) = unquoted {
-        return (rest, inside(input, rest, inner, Deviation::UnbalancedQuote.into()));
+        return inside(input, rest, inner, Deviation::UnbalancedQuote.into());
     }
     let word: IResult<&[u8], &[u8]> = preceded(tag("<"), take_while(|octet| !is_blank(octet))).parse(input);
     let (rest, inner) = word.unwrap_or((&[], input));
-    (rest, inside(input, rest, inner, Deviation::MissingClosingBracket.into()))
+    inside(input, rest, inner, Deviation::MissingClosingBracket.into())
 }
 
 /// `Name <a@b>` and `"A Name" <a@b>`, which mail programs send that take a header field for a path.
@@ -102,26 +115,52 @@ fn display_name(input: &[u8]) -> Option<(&[u8], Path<'_>)> {
         many0_count(alt((quoted_string, take_till1(|octet| matches!(octet, b'"' | b'<' | b'@' | b'='))))).parse(input);
     let (behind, _) = name.ok()?;
     let (rest, inner) = brackets(behind).ok()?;
-    Some((rest, inside(input, rest, inner, Deviation::DisplayName.into())))
+    Some(inside(input, rest, inner, Deviation::DisplayName.into()))
 }
 
-/// The path between brackets, where `rest` stands behind it in `input`.
-fn inside<'a>(input: &'a [u8], rest: &[u8], inner: &'a [u8], mut deviations: Deviations) -> Path<'a> {
+/// The path between brackets, behind which `rest` stands in `input`, and what stands behind it. Of `<<a@b>>` all
+/// brackets are the path's.
+fn inside<'a>(
+    input: &'a [u8],
+    mut rest: &'a [u8],
+    inner: &'a [u8],
+    mut deviations: Deviations,
+) -> (&'a [u8], Path<'a>) {
+    let mut unbracketed = trim(inner);
+    deviations.insert_if(unbracketed.len() != inner.len(), Deviation::BlankInBrackets);
+    while let Some(behind) = unbracketed.strip_prefix(b"<") {
+        deviations.insert(Deviation::RepeatedBracket);
+        unbracketed = behind;
+        rest = rest.strip_prefix(b">").unwrap_or(rest);
+    }
     let raw = input.get(..input.len().saturating_sub(rest.len())).unwrap_or(input);
-    let trimmed = trim(inner);
-    deviations.insert_if(trimmed.len() != inner.len(), Deviation::BlankInBrackets);
-    routed(raw, trimmed, deviations)
+    (rest, routed(raw, unbracketed, deviations))
 }
 
 /// `[ A-d-l ":" ] Mailbox`. RFC 5321 §4.1.1.3 and appendix C: source routes must be accepted and should be ignored.
 fn routed<'a>(raw: &'a [u8], inner: &'a [u8], deviations: Deviations) -> Path<'a> {
-    let route = inner.starts_with(b"@").then(|| memchr::memchr(b':', inner)).flatten();
-    match route.and_then(|colon| inner.split_at_checked(colon)) {
-        Some((route, mailbox)) => {
-            Path { raw, mailbox: mailbox.get(1..).unwrap_or_default(), source_route: Some(route), deviations }
-        }
-        None => Path { raw, mailbox: inner, source_route: None, deviations },
+    let route = inner.starts_with(b"@").then(|| end_of_route(inner)).flatten();
+    let (source_route, mailbox) = match route.and_then(|colon| inner.split_at_checked(colon)) {
+        Some((route, mailbox)) => (Some(route), mailbox.get(1..).unwrap_or_default()),
+        None => (None, inner),
+    };
+    let path = Path { raw, mailbox, source_route, deviations, local_part_octets: local_part_octets(mailbox) };
+    // The null path has no parts, and where a quote is missing the parts are a guess.
+    if path.is_null() || deviations.contains(Deviation::UnbalancedQuote) {
+        return path;
     }
+    let (local_part, domain) = path.divide();
+    Path { deviations: deviations.union(mailbox::deviations(local_part, domain)), ..path }
+}
+
+/// Where the colon behind the route is: the first that is not in the brackets of an address literal, which RFC 821 had
+/// in routes.
+fn end_of_route(inner: &[u8]) -> Option<usize> {
+    let mut in_literal = false;
+    inner.iter().position(|&octet| {
+        in_literal = (in_literal || octet == b'[') && octet != b']';
+        octet == b':' && !in_literal
+    })
 }
 
 /// `"<" *( Quoted-string / any but quote and ">" ) ">"`, giving what is between the brackets.
@@ -206,6 +245,34 @@ mod tests {
     fn address_literals_of_rfc_5321_section_4_1_3() {
         address("<user@[123.255.37.2]>", "user", Some("[123.255.37.2]"), &[]);
         address("<user@[IPv6:2001:db8::1]>", "user", Some("[IPv6:2001:db8::1]"), &[]);
+    }
+
+    /// A colon in the brackets of an address literal does not end the route.
+    #[test]
+    fn a_route_through_an_address_literal() {
+        let (path, _) = read("<@[IPv6:2001:db8::1],@b:c@[IPv6:::1]>");
+        assert_eq!(path.source_route, Some(&b"@[IPv6:2001:db8::1],@b"[..]));
+        assert_eq!(path.mailbox, b"c@[IPv6:::1]");
+        assert_eq!(path.address_literal(), Some(AddressLiteral::V6(std::net::Ipv6Addr::LOCALHOST)));
+    }
+
+    #[test]
+    fn parts_that_are_not_of_the_grammar_are_kept_and_noted() {
+        address("<a..b@c>", "a..b", Some("c"), &[Deviation::LocalPartSyntax]);
+        address("<a b@c_d>", "a b", Some("c_d"), &[Deviation::LocalPartSyntax, Deviation::DomainSyntax]);
+        address("<a@[1.2.3]>", "a", Some("[1.2.3]"), &[Deviation::AddressLiteralSyntax]);
+        address("<a@b@c>", "a@b", Some("c"), &[Deviation::LocalPartSyntax]);
+        address("<@a:@b>", "", Some("b"), &[Deviation::LocalPartSyntax]);
+    }
+
+    #[test]
+    fn repeated_brackets_are_all_the_path_s() {
+        let (path, rest) = read("<<a@b>> SIZE=1");
+        assert_eq!((path.raw, path.mailbox, rest), (&b"<<a@b>>"[..], &b"a@b"[..], " SIZE=1"));
+        assert_eq!(path.deviations, Deviation::RepeatedBracket.into());
+        address("<<a@b>", "a", Some("b"), &[Deviation::RepeatedBracket]);
+        let (path, rest) = read("<<>>");
+        assert!(path.is_null() && rest.is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, Ser
 
 /// The client's side of RFC 5321 appendix D.1, of RFC 3030 §4.1 and of RFC 4954 §4.1, a blank after the colon, a bare
 /// LF and dot lines among them.
-const CLIENT: [&[u8]; 18] = [
+const CLIENT: [&[u8]; 25] = [
     b"EHLO bar.com\r\n",
     b"MAIL FROM:<Smith@bar.com>\r\n",
     b"RCPT TO:<Jones@foo.com>\r\n",
@@ -21,6 +21,13 @@ const CLIENT: [&[u8]; 18] = [
     b"AUTH CRAM-MD5\r\ncmpzMyBlYzNhNTlmZWQzOTVhYmExZWM2MzY3YzRmNGI0MWFjMA==\r\n",
     b"AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n*\r\n",
     b"RSET\n",
+    b"SOML FROM <\"a b\"@c> SIZE=x\r\n",
+    b"MAIL FROM:<<\xd0\xb8@[IPv6:::1]>> SMTPUTF8\r\n",
+    b"XEXCH50 7 2\r\n\r\n.\r\n\0\n",
+    b"XEXCH50 0 1\r\n",
+    b"BURL imap://x/ LAST\r\n",
+    b"X-EXPS NTLM\r\nTlRMTVNTUAABAAAA\r\n",
+    b"NOOP a\rb\0\r\n",
     b"\r\n",
     b"NOOP 0123456789012345678901234567890123456789\r\r\n",
     b"XCLIENT \xff\x00\r\n",
@@ -63,7 +70,7 @@ fn say(said: &mut Vec<Said>, event: &SmtpEvent<'_>) {
     }
 }
 
-/// What the client says, every DATA and AUTH taken as if the server had let it go on.
+/// What the client says, every DATA, AUTH and XEXCH50 taken as if the server had let it go on.
 fn client(pieces: &[&[u8]]) -> Vec<Said> {
     let (mut decoder, mut said) = (ClientDecoder::new(LIMITS), vec![]);
     for &piece in pieces {
@@ -76,6 +83,7 @@ fn client(pieces: &[&[u8]]) -> Vec<Said> {
                 Some(SmtpEvent::Command(line)) => match line.command {
                     Command::Data => Some(ClientMode::Content),
                     Command::Auth { .. } => Some(ClientMode::AuthResponse),
+                    Command::Xexch50 { size } => Some(ClientMode::Blob { remaining: size }),
                     _ => None,
                 },
                 _ => None,
@@ -145,6 +153,9 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
         b"3",
         b"LAST",
         b"AUTH ",
+        b"X-EXPS ",
+        b"XEXCH50 ",
+        b"BURL ",
         b"EHLO",
         b"250-",
         b"250 ",
@@ -159,15 +170,11 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
 fn one_octet_at_a_time() {
     let (octets, replies) = (CLIENT.concat(), SERVER.concat());
     let wanted = client(&[&octets]);
-    // Lines, the parts of four contents, and the end of each.
-    assert_eq!(
-        wanted.iter().filter(|said| matches!(said, Said::Other(text) if text.starts_with("ContentEnd"))).count(),
-        5
-    );
-    assert_eq!(
-        wanted.iter().filter(|said| matches!(said, Said::Other(text) if text.starts_with("DotLine"))).count(),
-        3
-    );
+    let count =
+        |event: &str| wanted.iter().filter(|said| matches!(said, Said::Other(text) if text.starts_with(event))).count();
+    // Three contents behind DATA and two chunks; two blobs.
+    assert_eq!([count("ContentEnd"), count("DotLine"), count("BlobEnd")], [5, 3, 2]);
+    assert!(wanted.contains(&Said::Opaque(7)));
     assert_eq!(client(&octets.chunks(1).collect::<Vec<_>>()), wanted);
     let wanted = server(&[&replies]);
     assert_eq!(wanted.len(), SERVER.len());
@@ -222,7 +229,7 @@ proptest! {
     /// Any sequence of inputs, modes and gaps: every octet is consumed, and nothing panics.
     #[test]
     fn any_use_of_a_decoder_comes_to_an_end(
-        uses in prop::collection::vec((octets(), 0_u8..6, any::<u64>(), 0_u64..20), 0..10),
+        uses in prop::collection::vec((octets(), 0_u8..8, any::<u64>(), 0_u64..20), 0..10),
     ) {
         let (mut client, mut server) = (ClientDecoder::new(LIMITS), ServerDecoder::new(LIMITS));
         for (octets, mode, large, small) in &uses {
@@ -232,9 +239,11 @@ proptest! {
                 2 => ClientMode::Content,
                 3 => ClientMode::Chunk { remaining: *large },
                 4 => ClientMode::Chunk { remaining: *small },
+                5 => ClientMode::Blob { remaining: *large },
+                6 => ClientMode::Blob { remaining: *small },
                 _ => ClientMode::Opaque,
             });
-            server.set_opaque(*mode == 5);
+            server.set_opaque(*mode == 7);
             let (mut rest, mut steps) = (octets.as_slice(), 0);
             loop {
                 let step = client.step(rest);

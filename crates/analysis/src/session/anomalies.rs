@@ -52,8 +52,11 @@ impl Anomalies {
                 Deviation::BareLf => AnomalyKind::BareLf,
                 Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
                 Deviation::Truncated => AnomalyKind::LineTooLong,
-                Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::Unterminated => continue,
-                Deviation::MissingArgument => AnomalyKind::InvalidArgument,
+                Deviation::BareCr => AnomalyKind::BareCr,
+                Deviation::Nul => AnomalyKind::NulInLine,
+                Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::ExtraBlank => continue,
+                Deviation::Unterminated => continue,
+                Deviation::MissingArgument | Deviation::ParameterSyntax => AnomalyKind::InvalidArgument,
                 _ => AnomalyKind::PathSyntax,
             });
         }
@@ -74,6 +77,8 @@ impl Anomalies {
             let kind = match deviation {
                 Deviation::BareLf => AnomalyKind::BareLf,
                 Deviation::RepeatedCr => AnomalyKind::RepeatedCr,
+                Deviation::BareCr => AnomalyKind::BareCr,
+                Deviation::Nul => AnomalyKind::NulInLine,
                 Deviation::Truncated => AnomalyKind::LineTooLong,
                 Deviation::MixedCodes => AnomalyKind::MixedReplyCodes,
                 Deviation::Unterminated | Deviation::Incomplete => AnomalyKind::UnterminatedReply,
@@ -129,6 +134,15 @@ mod tests {
     fn a_path_that_is_not_as_the_grammar_wants_is_noted() {
         assert_eq!(kinds(&of_line("MAIL FROM: <a@example.org>\r\n", false)), [AnomalyKind::PathSyntax]);
         assert!(of_line("MAIL FROM:<a@example.org>\r\n", false).is_empty());
+    }
+
+    /// RFC 1870 has digits behind SIZE=; RFC 5321 §2.3.8 has no CR within a line.
+    #[test]
+    fn parameters_and_control_characters_are_noted() {
+        let kinds = |line| kinds(&of_line(line, false));
+        assert_eq!(kinds("MAIL FROM:<a@example.org> SIZE=big\r\n"), [AnomalyKind::InvalidArgument]);
+        assert_eq!(kinds("NOOP a\rb\0\r\n"), [AnomalyKind::BareCr, AnomalyKind::NulInLine]);
+        assert_eq!(kinds("NOOP  a\r\n"), []);
     }
 
     #[test]

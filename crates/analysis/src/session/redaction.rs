@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use smol_str::{SmolStr, StrExt, format_smolstr};
-use smtp_parser::{Command, CommandLine, Verb};
+use smtp_parser::{Command, CommandLine};
 
 use super::dialogue::Dialogue;
 use crate::output::text;
@@ -15,8 +15,7 @@ impl Dialogue {
         let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
         let resembles_auth = names_auth(line.verb) || line.verb.eq_ignore_ascii_case(b"PASS");
         let is_secret = match line.known_verb() {
-            Some(Verb::Auth) => true,
-            Some(_) => false,
+            Some(verb) => verb.precedes_secret(),
             None => resembles_auth || self.sasl_suspected,
         };
         self.sasl_suspected = is_secret || (line.verb.is_empty() && self.sasl_suspected);

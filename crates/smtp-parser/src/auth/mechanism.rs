@@ -14,6 +14,8 @@ pub struct Names<'a> {
     pub username: Option<Name<'a>>,
     /// Whom to act as, where the client says so.
     pub authorization_id: Option<Name<'a>>,
+    /// The realm that the user name is of, in DIGEST-MD5.
+    pub realm: Option<Name<'a>>,
 }
 
 /// The message of PLAIN.
@@ -45,13 +47,14 @@ pub fn cram_md5_username(response: &[u8]) -> Option<&[u8]> {
     response.get(..at)
 }
 
-/// The values of `username` and `authzid` in a response of DIGEST-MD5.
+/// The values of `username`, `realm` and `authzid` in a response of DIGEST-MD5.
 ///
 /// RFC 2831 §2.1.2:
 /// ```text
 /// digest-response  = 1#( username | realm | nonce | cnonce | nonce-count | qop | digest-uri | response |
 ///                        maxbuf | charset | cipher | authzid | auth-param )
 /// username         = "username" "=" <"> username-value <">
+/// realm            = "realm" "=" <"> realm-value <">
 /// authzid          = "authzid" "=" <"> authzid-value <">
 /// ```
 pub fn digest_md5(response: &[u8]) -> Names<'_> {
@@ -60,6 +63,7 @@ pub fn digest_md5(response: &[u8]) -> Names<'_> {
     while let Some((Directive { name, value }, behind)) = directive(rest) {
         match name.to_ascii_lowercase().as_slice() {
             b"username" => names.username = Some(value),
+            b"realm" => names.realm = Some(value),
             b"authzid" => names.authorization_id = Some(value),
             _ => {}
         }
@@ -127,7 +131,7 @@ fn without_quoted_pairs(value: &[u8]) -> Vec<u8> {
 pub fn scram_client_first(message: &[u8]) -> Option<Names<'_>> {
     let (authorization_id, bare) = gs2_header(message)?;
     let username = bare.split(|&octet| octet == b',').find_map(|attribute| attribute.strip_prefix(b"n="))?;
-    Some(Names { username: Some(saslname(username)), authorization_id })
+    Some(Names { username: Some(saslname(username)), authorization_id, realm: None })
 }
 
 /// The authorization identity in the first message of OAUTHBEARER.
@@ -212,11 +216,12 @@ mod tests {
             response=d388dad90d4bbd760a152321f2143af7,qop=auth";
         let names = digest_md5(response);
         assert_eq!((names.username.as_deref(), names.authorization_id), (Some(&b"chris"[..]), None));
+        assert_eq!(names.realm.as_deref(), Some(&b"elwood.innosoft.com"[..]));
     }
 
     #[test]
     fn digest_md5_values_are_unquoted() {
-        let Names { username, authorization_id } =
+        let Names { username, authorization_id, .. } =
             digest_md5(b"realm=\"username=\\\"x\\\"\", username=\"a\\\"b,c\",authzid=\"d\"");
         assert_eq!(username.as_deref(), Some(&b"a\"b,c"[..]));
         assert_eq!(authorization_id.as_deref(), Some(&b"d"[..]));
@@ -231,7 +236,8 @@ mod tests {
             let names = scram_client_first(message).unwrap();
             assert_eq!((names.username.as_deref(), names.authorization_id), (Some(name), None));
         }
-        let Names { username, authorization_id } = scram_client_first(b"p=tls-unique,a=ad=3Dmin,n=a=2Cb,r=x").unwrap();
+        let Names { username, authorization_id, .. } =
+            scram_client_first(b"p=tls-unique,a=ad=3Dmin,n=a=2Cb,r=x").unwrap();
         assert_eq!((username.as_deref(), authorization_id.as_deref()), (Some(&b"a,b"[..]), Some(&b"ad=min"[..])));
     }
 

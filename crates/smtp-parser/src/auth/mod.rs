@@ -1,5 +1,6 @@
 //! Authentication (RFC 4954): secrets that do not print, and who it is that a SASL exchange claims to be.
 
+mod gssapi;
 mod mechanism;
 mod ntlm;
 mod sasl;
@@ -9,11 +10,12 @@ use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
 
+pub use gssapi::gssapi_authorization_id;
 pub use mechanism::{
     Name, Names, Plain, anonymous_trace, cram_md5_username, digest_md5, external, oauthbearer, plain,
     scram_client_first, xoauth2_username,
 };
-pub use ntlm::{NtlmAuthenticate, ntlm_authenticate};
+pub use ntlm::{NtlmAuthenticate, NtlmNegotiate, ntlm_authenticate, ntlm_message, ntlm_negotiate};
 pub use sasl::{Identity, SaslExchange};
 
 /// Octets that must not reach a report unasked. `Debug` and `Display` print `[redacted]`.

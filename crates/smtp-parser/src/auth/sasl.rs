@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::mechanism::{
-    cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first, xoauth2_username,
+    anonymous_trace, cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first, xoauth2_username,
 };
-use super::{Secret, decode_base64, ntlm_authenticate};
+use super::{Secret, decode_base64, gssapi_authorization_id, ntlm_authenticate, ntlm_message, ntlm_negotiate};
 
 /// The two names of a SASL exchange (RFC 4422 §2), not necessarily UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +14,12 @@ pub struct Identity {
     pub username: Option<Vec<u8>>,
     /// Whom the client asked to act as, where it said so.
     pub authorization_id: Option<Vec<u8>>,
+    /// What the user name is of: NTLM's domain, DIGEST-MD5's realm.
+    pub domain: Option<Vec<u8>>,
+    /// The client's machine, which NTLM names.
+    pub workstation: Option<Vec<u8>>,
+    /// What a client of ANONYMOUS says about itself, which identifies nobody.
+    pub trace: Option<Vec<u8>>,
 }
 
 /// One exchange: the mechanism of an AUTH command and the client's responses, in order.
@@ -44,8 +50,11 @@ enum Mechanism {
     XOAuth2,
     OAuthBearer,
     Ntlm,
+    /// GSSAPI and GSS-SPNEGO: Kerberos, and NTLM in disguise.
+    Gssapi,
     External,
-    /// ANONYMOUS, GSSAPI, and what else names nobody in a way that can be read.
+    Anonymous,
+    /// What names nobody in a way that can be read.
     Other,
 }
 
@@ -87,7 +96,7 @@ impl SaslExchange {
             }
             // No standard, but all servers ask for the user name first and for the password then.
             Mechanism::Login => match nth {
-                0 => identity.username = Some(message.to_vec()),
+                0 => identity.username = not_empty(message),
                 1 => self.password = Some(message.to_vec()),
                 _ => {}
             },
@@ -96,6 +105,7 @@ impl SaslExchange {
                 let names = digest_md5(message);
                 set(&mut identity.username, names.username.as_deref());
                 set(&mut identity.authorization_id, names.authorization_id.as_deref());
+                set(&mut identity.domain, names.realm.as_deref());
             }
             Mechanism::Scram => {
                 if identity.username.is_none()
@@ -111,11 +121,13 @@ impl SaslExchange {
                 set(&mut identity.username, name.as_deref());
                 set(&mut identity.authorization_id, name.as_deref());
             }
-            Mechanism::Ntlm => {
-                let message = ntlm_authenticate(message);
-                set(&mut identity.username, message.as_ref().map(|message| message.username.as_slice()));
+            Mechanism::Ntlm => read_ntlm(identity, message),
+            Mechanism::Gssapi => {
+                read_ntlm(identity, message);
+                set(&mut identity.authorization_id, gssapi_authorization_id(message).as_deref());
             }
             Mechanism::External => set(&mut identity.authorization_id, external(message)),
+            Mechanism::Anonymous => set(&mut identity.trace, anonymous_trace(message)),
             Mechanism::Other => {}
         }
     }
@@ -143,10 +155,26 @@ impl Mechanism {
             b"XOAUTH2" => Self::XOAuth2,
             b"OAUTHBEARER" => Self::OAuthBearer,
             b"NTLM" => Self::Ntlm,
+            b"GSSAPI" | b"GSS-SPNEGO" => Self::Gssapi,
+            b"ANONYMOUS" => Self::Anonymous,
             b"EXTERNAL" => Self::External,
             name if name.starts_with(b"SCRAM-") => Self::Scram,
             _ => Self::Other,
         }
+    }
+}
+
+/// The names of NTLM's first and third message; what one leaves empty the other may say.
+fn read_ntlm(identity: &mut Identity, message: &[u8]) {
+    let Some(message) = ntlm_message(message) else { return };
+    if let Some(names) = ntlm_negotiate(message) {
+        set(&mut identity.domain, not_empty(names.domain).as_deref());
+        set(&mut identity.workstation, not_empty(names.workstation).as_deref());
+    }
+    if let Some(names) = ntlm_authenticate(message) {
+        set(&mut identity.username, not_empty(&names.username).as_deref());
+        set(&mut identity.domain, not_empty(&names.domain).as_deref());
+        set(&mut identity.workstation, not_empty(&names.workstation).as_deref());
     }
 }
 
@@ -212,6 +240,70 @@ mod tests {
         let first = data_encoding::BASE64.encode(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let last = data_encoding::BASE64.encode(b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF,p=dHzbZap");
         names("SCRAM-SHA-256", &[&first, &last], Some("user"), None);
+    }
+
+    /// RFC 5802 §4: the names with `-PLUS`, which bind to the TLS channel, and RFC 7677 and the SHA-512 of practice.
+    #[test]
+    fn every_scram_is_read_alike() {
+        let first = data_encoding::BASE64.encode(b"p=tls-exporter,a=admin,n=user,r=rOprNGfwEbeRWgbNEkqO");
+        for hash in ["SHA-1", "SHA-256", "SHA-512"] {
+            names(&format!("SCRAM-{hash}"), &[&first], Some("user"), Some("admin"));
+            names(&format!("scram-{hash}-plus"), &[&first], Some("user"), Some("admin"));
+        }
+    }
+
+    /// RFC 4954 §4: the initial response may be left out, be "=", or be the first response; here that of LOGIN.
+    #[test]
+    fn login_with_an_initial_response() {
+        let mut exchange = SaslExchange::new(b"LOGIN");
+        exchange.respond(Secret::new(b"dGVzdA=="));
+        exchange.respond(Secret::new(b"*"));
+        assert_eq!(exchange.identity().username.as_deref(), Some(&b"test"[..]));
+        assert_eq!(exchange.password(), None, "given up");
+        names("LOGIN", &["="], None, None);
+    }
+
+    /// [MS-NLMP] §1.3.1.1: NEGOTIATE, then AUTHENTICATE; the first alone where the server refused.
+    #[test]
+    fn ntlm_bare_and_inside_gssapi() {
+        let third = data_encoding::BASE64.encode(
+            b"NTLMSSP\0\x03\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\x40\0\0\0\x06\0\x06\0\x40\0\0\0\x08\0\x08\0\x46\0\0\0\
+              \x04\0\x04\0\x4e\0\0\0\0\0\0\0\x52\0\0\0\x01\0\0\0D\0O\0M\0u\0s\0e\0r\0W\0S\0",
+        );
+        let first = "TlRMTVNTUAABAAAABzIAAAYABgArAAAACwALACAAAABXT1JLU1RBVElPTkRPTUFJTg==";
+        for mechanism in ["NTLM", "GSSAPI", "GSS-SPNEGO"] {
+            let mut exchange = SaslExchange::new(mechanism.as_bytes());
+            exchange.respond(Secret::new(first.as_bytes()));
+            let identity = exchange.identity();
+            assert_eq!(identity.domain.as_deref(), Some(&b"DOMAIN"[..]));
+            assert_eq!((identity.workstation.as_deref(), &identity.username), (Some(&b"WORKSTATION"[..]), &None));
+            exchange.respond(Secret::new(third.as_bytes()));
+            let identity = exchange.identity();
+            assert_eq!(identity.username.as_deref(), Some(&b"user"[..]));
+            assert_eq!(identity.domain.as_deref(), Some(&b"DOM"[..]));
+            assert_eq!(identity.workstation.as_deref(), Some(&b"WS"[..]));
+        }
+    }
+
+    /// RFC 7628 §4.1 and §3.2.3: after a failure the client sends a lone ^A, which names nobody anew.
+    #[test]
+    fn oauth() {
+        let first =
+            data_encoding::BASE64.encode(b"n,a=user@example.com,\x01auth=Bearer vF9dft4qmTc2Nvb3RlckBh\x01\x01");
+        names("OAUTHBEARER", &[&first, "AQ=="], Some("user@example.com"), Some("user@example.com"));
+        let first = data_encoding::BASE64.encode(b"user=someuser@example.com\x01auth=Bearer ya29.vF9dft4\x01\x01");
+        names("XOAUTH2", &[&first, ""], Some("someuser@example.com"), None);
+    }
+
+    /// RFC 4505's "sirhc", and RFC 4752 §3.1 with the token of RFC 4121 §4.2.6.2.
+    #[test]
+    fn anonymous_and_kerberos() {
+        let mut exchange = SaslExchange::new(b"ANONYMOUS");
+        exchange.respond(Secret::new(b"c2lyaGM="));
+        assert_eq!(exchange.identity(), &Identity { trace: Some(b"sirhc".to_vec()), ..Identity::default() });
+        let last =
+            data_encoding::BASE64.encode(b"\x05\x04\x04\xff\0\x0c\0\0\0\0\0\0\0\0\0\x01\x01\0\0\0fredchecksum-12-");
+        names("GSSAPI", &["YIICIQ==", "", &last], None, Some("fred"));
     }
 
     #[test]

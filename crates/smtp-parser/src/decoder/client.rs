@@ -9,9 +9,10 @@
 //!              BDAT size, at once│ │ size octets
 //!                                ▼ │
 //!                               Chunk            set_mode(Opaque), from any: Opaque
+//!                                                set_mode(Blob), and back to Command behind its last octet
 //! ```
 //!
-//! Only a reply can say what follows AUTH, DATA and STARTTLS, so the dialogue sets those modes. BDAT needs none.
+//! Only a reply can say what follows AUTH, DATA, STARTTLS and XEXCH50, so the dialogue sets those modes. BDAT needs none.
 
 use super::GapEffect;
 use crate::auth::Secret;
@@ -34,6 +35,11 @@ pub enum ClientMode {
         /// Octets of the chunk that are still to come. At 0 its end is still to be told.
         remaining: u64,
     },
+    /// What belongs to the envelope behind XEXCH50, once 354 has let it come.
+    Blob {
+        /// Octets that are still to come. At 0 its end is still to be told.
+        remaining: u64,
+    },
     /// Not to be read.
     Opaque,
 }
@@ -53,8 +59,30 @@ enum State {
     Command,
     AuthResponse,
     Content(ContentScanner),
-    Chunk { remaining: u64, captured: u64 },
+    Chunk(Counted),
+    Blob(Counted),
     Opaque,
+}
+
+/// A number of octets that was announced.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    remaining: u64,
+    captured: u64,
+}
+
+impl Counted {
+    const fn new(size: u64) -> Self {
+        Self { remaining: size, captured: 0 }
+    }
+
+    /// What of `input` belongs to it; counted as captured.
+    fn take<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        let within = usize::try_from(self.remaining).ok().and_then(|remaining| input.get(..remaining)).unwrap_or(input);
+        self.remaining = self.remaining.saturating_sub(len(within));
+        self.captured = self.captured.saturating_add(len(within));
+        within
+    }
 }
 
 impl ClientDecoder {
@@ -69,7 +97,8 @@ impl ClientDecoder {
             State::Command => ClientMode::Command,
             State::AuthResponse => ClientMode::AuthResponse,
             State::Content(_) => ClientMode::Content,
-            State::Chunk { remaining, .. } => ClientMode::Chunk { remaining },
+            State::Chunk(Counted { remaining, .. }) => ClientMode::Chunk { remaining },
+            State::Blob(Counted { remaining, .. }) => ClientMode::Blob { remaining },
             State::Opaque => ClientMode::Opaque,
         }
     }
@@ -83,7 +112,8 @@ impl ClientDecoder {
             ClientMode::Command => State::Command,
             ClientMode::AuthResponse => State::AuthResponse,
             ClientMode::Content => State::Content(ContentScanner::new()),
-            ClientMode::Chunk { remaining } => State::Chunk { remaining, captured: 0 },
+            ClientMode::Chunk { remaining } => State::Chunk(Counted::new(remaining)),
+            ClientMode::Blob { remaining } => State::Blob(Counted::new(remaining)),
             ClientMode::Opaque => State::Opaque,
         };
         if !self.reads_lines() && self.framer.has_partial() {
@@ -100,8 +130,8 @@ impl ClientDecoder {
 
     /// The next event. A [`Command::Bdat`] switches to [`ClientMode::Chunk`] by itself; the chunk's
     /// [`SmtpEvent::ContentEnd`] comes with the step behind its last octet, for `BDAT 0` with the step behind the
-    /// command, and uses no octet. Behind a [`SmtpEvent::ContentEnd`] or an [`SmtpEvent::AuthResponse`] the decoder is
-    /// in command mode.
+    /// command, and uses no octet; so does a blob's [`SmtpEvent::BlobEnd`]. Behind these two and an
+    /// [`SmtpEvent::AuthResponse`] the decoder is in command mode.
     pub fn step<'a>(&'a mut self, input: &'a [u8]) -> Step<'a> {
         let Self { state, framer, carry, carried } = self;
         match carry.get(*carried..) {
@@ -132,19 +162,21 @@ impl ClientDecoder {
                 scanner.gap();
                 GapEffect::ContentBroken
             }
-            State::Chunk { remaining, .. } => match octets.checked_sub(*remaining) {
-                None => {
-                    *remaining = remaining.saturating_sub(octets);
-                    GapEffect::ChunkShortened { remaining: *remaining }
-                }
-                Some(beyond) => {
-                    *remaining = 0;
-                    if beyond > 0 {
-                        self.framer.break_line();
+            State::Chunk(Counted { remaining, .. }) | State::Blob(Counted { remaining, .. }) => {
+                match octets.checked_sub(*remaining) {
+                    None => {
+                        *remaining = remaining.saturating_sub(octets);
+                        GapEffect::ChunkShortened { remaining: *remaining }
                     }
-                    GapEffect::ChunkEnded { beyond }
+                    Some(beyond) => {
+                        *remaining = 0;
+                        if beyond > 0 {
+                            self.framer.break_line();
+                        }
+                        GapEffect::ChunkEnded { beyond }
+                    }
                 }
-            },
+            }
             State::Opaque => GapEffect::Opaque,
         }
     }
@@ -166,8 +198,10 @@ impl ClientDecoder {
                 *state = State::Command;
                 framer.finish().map(|line| SmtpEvent::AuthResponse(Secret::new(line.text)))
             }
-            State::Content(_) | State::Chunk { remaining: 0, .. } => step(state, framer, &[]).event,
-            State::Chunk { .. } | State::Opaque => None,
+            State::Content(_)
+            | State::Chunk(Counted { remaining: 0, .. })
+            | State::Blob(Counted { remaining: 0, .. }) => step(state, framer, &[]).event,
+            State::Chunk(_) | State::Blob(_) | State::Opaque => None,
         }
     }
 
@@ -190,7 +224,7 @@ fn step<'a>(state: &mut State, framer: &'a mut LineFramer, input: &'a [u8]) -> S
             let Some(line) = line else { return Step::silent(consumed) };
             let line = CommandLine::parse(&line);
             if let Command::Bdat { size, .. } = line.command {
-                *state = State::Chunk { remaining: size, captured: 0 };
+                *state = State::Chunk(Counted::new(size));
             }
             Step::new(consumed, SmtpEvent::Command(line))
         }
@@ -212,19 +246,24 @@ fn step<'a>(state: &mut State, framer: &'a mut LineFramer, input: &'a [u8]) -> S
             });
             Step { consumed, event }
         }
-        State::Chunk { remaining: 0, captured } => {
-            let event = SmtpEvent::ContentEnd { octets: *captured };
+        State::Chunk(Counted { remaining: 0, captured: octets }) => {
+            let event = SmtpEvent::ContentEnd { octets: *octets };
             *state = State::Command;
             Step::new(0, event)
         }
-        State::Chunk { remaining, captured } => {
-            let within = usize::try_from(*remaining).ok().and_then(|remaining| input.get(..remaining)).unwrap_or(input);
-            if within.is_empty() {
-                return Step::silent(0);
-            }
-            *remaining = remaining.saturating_sub(len(within));
-            *captured = captured.saturating_add(len(within));
+        State::Blob(Counted { remaining: 0, captured: octets }) => {
+            let event = SmtpEvent::BlobEnd { octets: *octets };
+            *state = State::Command;
+            Step::new(0, event)
+        }
+        State::Chunk(_) | State::Blob(_) if input.is_empty() => Step::silent(0),
+        State::Chunk(chunk) => {
+            let within = chunk.take(input);
             Step::new(within.len(), SmtpEvent::Content(within))
+        }
+        State::Blob(blob) => {
+            let within = blob.take(input);
+            Step::new(within.len(), SmtpEvent::Opaque { octets: len(within) })
         }
         State::Opaque if input.is_empty() => Step::silent(0),
         State::Opaque => Step::new(input.len(), SmtpEvent::Opaque { octets: len(input) }),
@@ -287,6 +326,30 @@ mod tests {
         assert_eq!(client.mode(), ClientMode::Chunk { remaining: 1 });
         assert_eq!(feed(&mut client, b"c"), ["content c", "end 3"]);
         assert_eq!(feed(&mut client, b"BDAT 0 LAST\r\n"), ["command BDAT", "end 0"]);
+    }
+
+    /// `XEXCH50 5 2`, answered by 354: five octets that are no message and may look like anything.
+    #[test]
+    fn a_blob_is_counted_and_not_read() {
+        let mut client = ClientDecoder::default();
+        let Some(SmtpEvent::Command(line)) = client.step(b"XEXCH50 5 2\r\n").event else { panic!() };
+        let Command::Xexch50 { size } = line.command else { panic!() };
+        client.set_mode(ClientMode::Blob { remaining: size });
+        assert_eq!(feed(&mut client, b"\n.\r"), ["Opaque { octets: 3 }"]);
+        assert_eq!(client.mode(), ClientMode::Blob { remaining: 2 });
+        let said = feed(&mut client, b"\n\0BDAT 1 LAST\r\na");
+        assert_eq!(said, ["Opaque { octets: 2 }", "BlobEnd { octets: 5 }", "command BDAT", "content a", "end 1"]);
+        client.set_mode(ClientMode::Blob { remaining: 0 });
+        assert_eq!(client.finish(), Some(SmtpEvent::BlobEnd { octets: 0 }));
+    }
+
+    #[test]
+    fn a_gap_in_a_blob_shortens_or_ends_it() {
+        let mut client = ClientDecoder::default();
+        client.set_mode(ClientMode::Blob { remaining: 10 });
+        assert_eq!(client.gap(4), GapEffect::ChunkShortened { remaining: 6 });
+        assert_eq!(client.gap(7), GapEffect::ChunkEnded { beyond: 1 });
+        assert_eq!(feed(&mut client, b"T\r\nQUIT\r\n"), ["BlobEnd { octets: 0 }", "command QUIT"]);
     }
 
     #[test]

@@ -276,11 +276,22 @@ mod tests {
         reads(b"250-a\r\n550 b\r\n", 550, b"a\nb", 2, &[Deviation::MixedCodes]);
         reads(b"250 a\n", 250, b"a", 1, &[Deviation::BareLf]);
         reads(b"250 a\r\r\n", 250, b"a", 1, &[Deviation::RepeatedCr]);
+        reads(b"250 a\rb\r\n", 250, b"a\rb", 1, &[Deviation::BareCr]);
+        reads(b"250-a\0\r\n250 b\r\n", 250, b"a\0\nb", 2, &[Deviation::Nul]);
         reads(b"250\r\n", 250, b"", 1, &[Deviation::MissingText]);
         reads(b"250-\r\n250 \r\n", 250, b"\n", 2, &[Deviation::MissingText]);
         reads(b"650 a\r\n", 650, b"a", 1, &[Deviation::CodeOutOfRange]);
         reads(b"250-a\r\nwarning\r\n250 b\r\n", 250, b"a\nwarning\nb", 3, &[Deviation::ForeignLine]);
         reads(b"250 5.1.1 a\r\n", 250, b"5.1.1 a", 1, &[Deviation::EnhancedClassMismatch]);
+    }
+
+    /// RFC 5321 §4.2 asks for three digits in a range, not for one of its list: codes of other standards and servers.
+    #[test]
+    fn codes_outside_any_table_are_replies() {
+        for code in [211_u16, 259, 334, 353, 432, 435, 523, 538, 556, 557] {
+            reads(format!("{code} x\r\n").as_bytes(), code, b"x", 1, &[]);
+            reads(format!("{code}-x\r\n{code}\r\n").as_bytes(), code, b"x\n", 2, &[Deviation::MissingText]);
+        }
     }
 
     #[test]
