@@ -81,6 +81,8 @@ fn segments(file: &Arc<[u8]>) -> Vec<Segment<'_>> {
             seq: segment.seq,
             ack: segment.ack,
             flags: segment.flags,
+            window: segment.window,
+            window_scale: segment.window_scale,
             payload_at: segment.payload_at,
             missing: segment.missing,
             timestamp: segment.timestamp,

@@ -48,6 +48,8 @@ fuzz_target!(|input: &[u8]| {
             ack: (bits & 0x40 != 0).then(|| side.other().initial().plus(ack.cast_unsigned())),
             flags: Flags { syn: bits & 0x08 != 0, fin: bits & 0x10 != 0, rst: bits & 0x20 != 0 },
             payload: &payload,
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: u32::from(copy >> 1),
             timestamp: Timestamp::from_nanos(millis * 1_000_000),

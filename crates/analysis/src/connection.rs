@@ -1,6 +1,6 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
-use reassembly::{Direction, Flow, FlowEnd, FlowInfo, FlowObserver, FlowStart, Interest, StreamEvent};
+use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, FlowStart, Interest, StreamEvent};
 
 use crate::anomaly::Role;
 use crate::model::Session;
@@ -192,9 +192,15 @@ fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
             let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
             tracker.gap(role(direction, client), len, at);
         }
-        StreamEvent::Overlap { direction, offset, len, conflicting: true, timestamp } => {
+        StreamEvent::Overlap {
+            direction,
+            offset,
+            len,
+            comparison: Comparison::Different { first, later },
+            timestamp,
+        } => {
             let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-            tracker.conflict(role(direction, client), len, at);
+            tracker.conflict(role(direction, client), len, (first, later), at);
         }
         StreamEvent::Overlap { .. } | StreamEvent::HalfClosed { .. } => {}
     }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::io;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::insights::security::{self, Finding, SecurityInsights};
 use crate::model::{Outcome, Session};
@@ -68,7 +69,7 @@ struct SessionView<'a> {
 struct Conversation<'a> {
     timestamp: Time,
     session: &'a str,
-    mail_from: &'a Option<String>,
+    mail_from: &'a Option<SmolStr>,
     rcpt_to: Vec<&'a str>,
     completed: bool,
     outcome: Outcome,
@@ -80,7 +81,7 @@ struct Conversation<'a> {
 
 #[derive(Serialize)]
 struct Query<'a> {
-    mail_from: &'a Option<String>,
+    mail_from: &'a Option<SmolStr>,
     rcpt_to: Vec<&'a str>,
     has_data: bool,
 }
@@ -94,7 +95,7 @@ struct Codes {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Step<'a> {
-    Command { timestamp: Time, command: &'a str, parameter: &'a Option<String> },
+    Command { timestamp: Time, command: &'a str, parameter: &'a Option<SmolStr> },
     Response { timestamp: Time, code: Code, message: &'a str },
 }
 
@@ -111,7 +112,10 @@ impl<'a> Conversation<'a> {
             completed,
             outcome: transaction.outcome,
             query: Query { mail_from: &transaction.mail_from, rcpt_to, has_data: transaction.has_data },
-            response: Codes { codes: mail.answers().map(|response| response.code).collect(), successful: completed },
+            response: Codes {
+                codes: transaction.answers(mail.session).map(|response| response.code).collect(),
+                successful: completed,
+            },
             command_sequence: (detail_level >= 2).then(|| sequence(mail)),
         }
     }
@@ -127,9 +131,8 @@ fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
             Step::Command { timestamp: command.timestamp, command: &command.command, parameter: &command.parameter };
         steps.push((command.timestamp, 2 * index, step));
     }
-    let responses = mail.session.responses.get(mail.transaction.responses.clone()).unwrap_or_default();
-    for response in responses {
-        if let Some(index) = response.command.filter(|index| mail.transaction.commands.contains(index)) {
+    for response in mail.transaction.answers(mail.session) {
+        if let Some(index) = response.command {
             let step =
                 Step::Response { timestamp: response.timestamp, code: response.code, message: &response.parameter };
             steps.push((response.timestamp, 2 * index + 1, step));

@@ -1,73 +1,275 @@
 //! The command `features`: one document with everything.
+//!
+//! ```text
+//!   sessions as they end ─▶ batches ─▶ lines (any thread) ─▶ Lines ─▶ in order, each with its key ─▶ document
+//! ```
+//!
+//! A session's line is made when the session ends, so that its record can go; what is kept is text. Where a line stands
+//! in the document, and which number its session has among those of the same 4-tuple, is known only in the end.
 
+use std::cmp;
 use std::io;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::message::Message;
-use crate::model::{Command, Outcome, Recipient, Response, Via};
+use crate::model::{Command, FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
 use crate::output::codes::{Code, Enhanced};
+use crate::output::json;
 use crate::output::time::Time;
-use crate::report::{Mail, Report};
+use crate::plan::Plan;
+use crate::report::{Capture, Occurrence, Occurrences, Report, Summary, in_order};
+use crate::run;
+use crate::session::Options;
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Writes the document, each session and each transaction on a line of its own, with a line end.
-///
-/// The lines are made by all threads and written in order, so that the number of threads changes no octet.
+/// Writes the document of a report, each session and each transaction on a line of its own, with a line end.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(report: &Report, mut out: impl io::Write) -> io::Result<()> {
-    write!(out, "{{\"protocol\":\"SMTP\",\"schema_version\":{SCHEMA_VERSION},\n\"summary\":")?;
-    serde_json::to_writer(&mut out, &report.summary)?;
-    out.write_all(b",\n\"sessions\":{")?;
-    write_lines(&report.sessions, &mut out, |(key, session), line| {
-        serde_json::to_writer(&mut *line, key)?;
-        line.push(b':');
-        serde_json::to_writer(line, session)
-    })?;
-    out.write_all(b"},\n\"transactions\":[")?;
-    write_lines(&report.transactions(), &mut out, |mail, line| serde_json::to_writer(line, &TransactionView(*mail)))?;
-    out.write_all(b"],\n\"capture\":")?;
-    serde_json::to_writer(&mut out, &report.capture)?;
-    out.write_all(b"}\n")
+pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
+    let sessions: Vec<&Session> = report.sessions.iter().map(|(_, session)| session).collect();
+    let batches = sessions.par_chunks(BATCH_SESSIONS).map(|batch| Batch::of(batch.iter().copied()));
+    let batches: serde_json::Result<Vec<Batch>> = batches.collect();
+    Lines { batches: batches? }.write(&report.capture, out)
 }
 
-/// Writes items with commas between them, a line each. At most [`CHUNKS`] times [`CHUNK_ITEMS`] lines are in memory.
-fn write_lines<T: Sync>(
-    items: &[T],
-    out: &mut impl io::Write,
-    write_one: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Sync,
-) -> io::Result<()> {
-    // The buffers are used again: memory asked for and given back for every line costs more than the lines.
-    let mut buffers: Vec<Vec<u8>> = vec![Vec::new(); CHUNKS];
-    let mut comma = "";
-    for batch in items.chunks(CHUNKS * CHUNK_ITEMS) {
-        let chunks = batch.par_chunks(CHUNK_ITEMS).zip(&mut buffers);
-        chunks.try_for_each(|(chunk, buffer)| {
-            buffer.clear();
-            chunk.iter().enumerate().try_for_each(|(index, item)| {
-                buffer.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-                write_one(item, buffer)
-            })
-        })?;
-        for buffer in buffers.iter().take(batch.len().div_ceil(CHUNK_ITEMS)) {
-            out.write_all(comma.as_bytes())?;
-            out.write_all(buffer)?;
-            comma = ",";
+/// Reads all inputs of a plan and makes the lines meanwhile: one thread reads, up to `jobs` minus one others make lines,
+/// and the reader makes them itself where these do not keep up. The number of threads changes no octet of the document.
+///
+/// # Errors
+/// Where a record cannot be written as JSON, which no record of ours brings about.
+pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Lines, Capture)> {
+    let most_underway = 2 * (jobs.get() - 1);
+    let underway = AtomicUsize::new(0);
+    let made: Mutex<Vec<(usize, serde_json::Result<Batch>)>> = Mutex::default();
+    let keep = |number: usize, batch| {
+        made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, batch));
+    };
+    let capture = rayon::in_place_scope(|scope| {
+        let mut number = 0;
+        let mut hand_over = |sessions: Vec<Session>| {
+            let (this, keep, underway) = (number, &keep, &underway);
+            number += 1;
+            if underway.load(Ordering::Relaxed) >= most_underway {
+                return keep(this, Batch::of(&sessions));
+            }
+            underway.fetch_add(1, Ordering::Relaxed);
+            scope.spawn(move |_| {
+                keep(this, Batch::of(&sessions));
+                underway.fetch_sub(1, Ordering::Relaxed);
+            });
+        };
+        let (mut waiting, mut weight) = (Vec::new(), 0);
+        let capture = run::read(plan, options, |session| {
+            weight += session.commands.len() + session.responses.len();
+            waiting.push(session);
+            if weight >= BATCH_WEIGHT || waiting.len() >= BATCH_SESSIONS {
+                weight = 0;
+                hand_over(std::mem::take(&mut waiting));
+            }
+        });
+        hand_over(waiting);
+        capture
+    });
+    let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    made.sort_unstable_by_key(|&(number, _)| number);
+    let batches: serde_json::Result<Vec<Batch>> = made.into_iter().map(|(_, batch)| batch).collect();
+    Ok((Lines { batches: batches? }, capture))
+}
+
+/// Sessions whose lines one thread makes at a time.
+const BATCH_SESSIONS: usize = 256;
+
+/// Commands and replies that fill a batch earlier: about a megabyte of lines.
+const BATCH_WEIGHT: usize = 4096;
+
+/// Octets of lines that a batch has room for at first; more than all but a few have.
+const BATCH_OCTETS: usize = 4 << 20;
+
+/// The lines of the document, made but not yet in order.
+#[derive(Debug)]
+pub struct Lines {
+    batches: Vec<Batch>,
+}
+
+/// The lines of some sessions.
+#[derive(Debug, Default)]
+struct Batch {
+    summary: Summary,
+    text: Vec<u8>,
+    sessions: Vec<SessionLine>,
+    transactions: Vec<TransactionLine>,
+}
+
+/// A session's line, without its key, which is put in front of it, and where the lines of its transactions are.
+#[derive(Debug)]
+struct SessionLine {
+    first_seen: Time,
+    four_tuple: FourTuple,
+    line: Range<usize>,
+    transactions: Range<usize>,
+}
+
+/// What a transaction's line holds behind its time and its session's key, which are put in front of it.
+#[derive(Debug)]
+struct TransactionLine {
+    timestamp: Time,
+    line: Range<usize>,
+}
+
+impl Batch {
+    fn of<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> serde_json::Result<Self> {
+        // Memory that is asked for and not touched costs nothing; growing step by step copies all lines twice.
+        let mut batch = Self { text: Vec::with_capacity(BATCH_OCTETS), ..Self::default() };
+        sessions.into_iter().try_for_each(|session| batch.add(session))?;
+        batch.text.shrink_to_fit();
+        Ok(batch)
+    }
+
+    fn add(&mut self, session: &Session) -> serde_json::Result<()> {
+        self.summary.add(session);
+        let line = self.append(session)?;
+        let first = self.transactions.len();
+        for transaction in &session.transactions {
+            let Range { start, end } = self.append(&TransactionFields::of(session, transaction))?;
+            // Without the brace that opens the object: the first fields are put in front.
+            self.transactions.push(TransactionLine { timestamp: transaction.timestamp, line: start + 1..end });
+        }
+        let transactions = first..self.transactions.len();
+        let (first_seen, four_tuple) = (session.first_seen, session.four_tuple());
+        self.sessions.push(SessionLine { first_seen, four_tuple, line, transactions });
+        Ok(())
+    }
+
+    fn append(&mut self, value: &impl Serialize) -> serde_json::Result<Range<usize>> {
+        let from = self.text.len();
+        json::append(&mut self.text, value)?;
+        Ok(from..self.text.len())
+    }
+}
+
+impl Lines {
+    /// Writes the document.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, capture: &Capture, mut out: impl io::Write) -> io::Result<()> {
+        let mut summary = Summary::default();
+        self.batches.iter().for_each(|batch| summary.merge(&batch.summary));
+        let sessions = self.sessions();
+        write!(out, "{{\"protocol\":\"SMTP\",\"schema_version\":{SCHEMA_VERSION},\n\"summary\":")?;
+        serde_json::to_writer(&mut out, &summary)?;
+        out.write_all(b",\n\"sessions\":{")?;
+        let mut comma = "\n";
+        for session in &sessions {
+            write!(out, "{comma}\"{}\":", session.key())?;
+            out.write_all(session.text(&session.line.line))?;
+            comma = ",\n";
+        }
+        out.write_all(b"},\n\"transactions\":[")?;
+        let mut comma = "\n";
+        for (session, TransactionLine { timestamp, line }) in in_order_of_time(&sessions) {
+            write!(out, "{comma}{{\"timestamp\":{timestamp},\"session\":\"{}\",", session.key())?;
+            out.write_all(session.text(line))?;
+            comma = ",\n";
+        }
+        out.write_all(b"],\n\"capture\":")?;
+        serde_json::to_writer(&mut out, capture)?;
+        out.write_all(b"}\n")
+    }
+
+    /// The sessions in order, each with its number.
+    fn sessions(&self) -> Vec<Placed<'_>> {
+        let mut sessions: Vec<(&Batch, &SessionLine)> =
+            self.batches.iter().flat_map(|batch| batch.sessions.iter().map(move |line| (batch, line))).collect();
+        sessions.sort_by(|(_, a), (_, b)| in_order((a.first_seen, a.four_tuple), (b.first_seen, b.four_tuple)));
+        let mut occurrences = Occurrences::default();
+        let mut number = |line: &SessionLine| occurrences.next(line.four_tuple);
+        sessions.into_iter().map(|(batch, line)| Placed { batch, line, number: number(line) }).collect()
+    }
+}
+
+/// A session's line with all that its place in the document gave it.
+struct Placed<'a> {
+    batch: &'a Batch,
+    line: &'a SessionLine,
+    number: Occurrence,
+}
+
+impl<'a> Placed<'a> {
+    fn key(&self) -> String {
+        self.number.key(self.line.four_tuple)
+    }
+
+    fn text(&self, line: &Range<usize>) -> &'a [u8] {
+        self.batch.text.get(line.clone()).unwrap_or_default()
+    }
+
+    fn transactions(&self) -> &'a [TransactionLine] {
+        self.batch.transactions.get(self.line.transactions.clone()).unwrap_or_default()
+    }
+}
+
+/// All transactions by time, those of one moment by the keys of their sessions.
+fn in_order_of_time<'s, 'a>(sessions: &'s [Placed<'a>]) -> Vec<(&'s Placed<'a>, &'a TransactionLine)> {
+    let of_session = |session: &'s Placed<'a>| session.transactions().iter().map(move |line| (session, line));
+    let mut transactions: Vec<_> = sessions.iter().flat_map(of_session).collect();
+    transactions.sort_by(|(a, one), (b, other)| {
+        let by_key = || if std::ptr::eq(*a, *b) { cmp::Ordering::Equal } else { a.key().cmp(&b.key()) };
+        one.timestamp.cmp(&other.timestamp).then_with(by_key)
+    });
+    transactions
+}
+
+/// The fields of a transaction behind its session's key.
+#[derive(Serialize)]
+struct TransactionFields<'a> {
+    mail_from: &'a Option<SmolStr>,
+    #[serde(serialize_with = "crate::output::pairs_as_map")]
+    mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
+    rcpt_to: Vec<&'a str>,
+    recipients: &'a [Recipient],
+    further_recipients: u64,
+    has_data: bool,
+    via: Option<Via>,
+    outcome: Outcome,
+    completed: bool,
+    final_response: Option<FinalResponse<'a>>,
+    queue_id: &'a Option<SmolStr>,
+    message: &'a Option<Message>,
+    commands: &'a [Command],
+    responses: Vec<Answer<'a>>,
+}
+
+impl<'a> TransactionFields<'a> {
+    fn of(session: &'a Session, transaction: &'a Transaction) -> Self {
+        Self {
+            mail_from: &transaction.mail_from,
+            mail_parameters: &transaction.mail_parameters,
+            rcpt_to: transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
+            recipients: &transaction.recipients,
+            further_recipients: transaction.further_recipients,
+            has_data: transaction.has_data,
+            via: transaction.via,
+            outcome: transaction.outcome,
+            completed: transaction.outcome == Outcome::Accepted,
+            final_response: transaction.final_response.as_ref().map(FinalResponse::from),
+            queue_id: &transaction.queue_id,
+            message: &transaction.message,
+            commands: session.commands.get(transaction.commands.clone()).unwrap_or_default(),
+            responses: transaction.answers(session).map(|response| Answer::of(transaction, response)).collect(),
         }
     }
-    Ok(())
 }
-
-/// Lines that one thread makes at a time.
-const CHUNK_ITEMS: usize = 32;
-
-/// Chunks of lines that are made before they are written.
-const CHUNKS: usize = 64;
 
 /// The reply that decided; which command it answers is told by the transaction's `responses`.
 #[derive(Serialize)]
@@ -85,51 +287,21 @@ impl<'a> From<&'a Response> for FinalResponse<'a> {
     }
 }
 
-/// A transaction as it is printed: with its session's key, its commands and its replies.
-pub(crate) struct TransactionView<'a>(pub(crate) Mail<'a>);
+/// A reply within its transaction: `command` counts from the transaction's first command on.
+#[derive(Serialize)]
+struct Answer<'a> {
+    code: Code,
+    enhanced_code: Option<Enhanced>,
+    parameter: &'a str,
+    timestamp: Time,
+    command: Option<usize>,
+}
 
-impl Serialize for TransactionView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            timestamp: Time,
-            session: &'a str,
-            mail_from: &'a Option<String>,
-            #[serde(serialize_with = "crate::output::pairs_as_map")]
-            mail_parameters: &'a [(String, Option<String>)],
-            rcpt_to: Vec<&'a str>,
-            recipients: &'a [Recipient],
-            further_recipients: u64,
-            has_data: bool,
-            via: Option<Via>,
-            outcome: Outcome,
-            completed: bool,
-            final_response: Option<FinalResponse<'a>>,
-            queue_id: &'a Option<String>,
-            message: &'a Option<Message>,
-            commands: &'a [Command],
-            responses: Vec<Response>,
-        }
-        let Mail { key, session, transaction, .. } = self.0;
-        Fields {
-            timestamp: transaction.timestamp,
-            session: key,
-            mail_from: &transaction.mail_from,
-            mail_parameters: &transaction.mail_parameters,
-            rcpt_to: transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
-            recipients: &transaction.recipients,
-            further_recipients: transaction.further_recipients,
-            has_data: transaction.has_data,
-            via: transaction.via,
-            outcome: transaction.outcome,
-            completed: transaction.outcome == Outcome::Accepted,
-            final_response: transaction.final_response.as_ref().map(FinalResponse::from),
-            queue_id: &transaction.queue_id,
-            message: &transaction.message,
-            commands: session.commands.get(transaction.commands.clone()).unwrap_or_default(),
-            responses: self.0.responses(),
-        }
-        .serialize(serializer)
+impl<'a> Answer<'a> {
+    fn of(transaction: &Transaction, response: &'a Response) -> Self {
+        let command = response.command.and_then(|command| command.checked_sub(transaction.commands.start));
+        let Response { code, enhanced_code, parameter, timestamp, .. } = response;
+        Self { code: *code, enhanced_code: *enhanced_code, parameter, timestamp: *timestamp, command }
     }
 }
 
@@ -157,10 +329,10 @@ mod tests {
         assert_eq!(value.pointer("/transactions"), Some(&serde_json::json!([])));
     }
 
-    /// More than fit in the buffers of one round, so that commas between lines, chunks and rounds all occur.
+    /// More than fit in one batch, so that commas between lines and batches both occur.
     #[test]
     fn however_many_sessions_there_are_each_is_one_line_in_order() {
-        let count = CHUNKS * CHUNK_ITEMS + CHUNK_ITEMS + 1;
+        let count = 2 * BATCH_SESSIONS + 1;
         let sessions = (0..count).map(|second| Session {
             first_seen: at(i64::try_from(second).expect("few")),
             ..session_of(vec![transaction(&format!("{second}@example.org"), Outcome::Aborted)])

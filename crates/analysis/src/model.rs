@@ -1,13 +1,14 @@
 //! What is known of a mail session when it has ended, in the shape users see it: `Session` and what hangs on it.
 //!
-//! Text from the wire is kept as `String`; octets that are not UTF-8 have become U+FFFD. Absent is `None`, never a
+//! Text from the wire is kept as [`SmolStr`], which needs no memory of its own where it is short, as most of it is; octets
+//! that are not UTF-8 have become U+FFFD. Absent is `None`, never a
 //! made-up value.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::anomaly::Anomaly;
 use crate::message::Message;
@@ -44,9 +45,9 @@ pub struct Session {
     /// What the server said before it was asked anything.
     pub greeting: Option<Greeting>,
     /// Argument of the last HELO, EHLO or LHLO the server did not refuse; of the last one sent where each was refused.
-    pub helo: Option<String>,
+    pub helo: Option<SmolStr>,
     /// Its verb.
-    pub helo_verb: Option<String>,
+    pub helo_verb: Option<&'static str>,
     /// What the last accepted EHLO or LHLO was offered.
     pub extensions: Vec<ExtensionOffer>,
     /// Every command line, in order; [`Self::further`] ones are counted only.
@@ -81,12 +82,27 @@ pub struct Session {
 }
 
 impl Session {
-    /// `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets. Not unique: see
-    /// [`crate::report::Report`].
-    pub fn four_tuple(&self) -> String {
-        let client = SocketAddr::new(self.client_ip, self.client_port);
-        let server = SocketAddr::new(self.server_ip, self.server_port);
-        format!("{client}-{server}")
+    /// Who talks to whom. Not unique: see [`crate::report::Report`].
+    pub fn four_tuple(&self) -> FourTuple {
+        FourTuple {
+            client: SocketAddr::new(self.client_ip, self.client_port),
+            server: SocketAddr::new(self.server_ip, self.server_port),
+        }
+    }
+}
+
+/// The two ends of a session; printed as `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FourTuple {
+    /// The side that speaks commands.
+    pub client: SocketAddr,
+    /// The side that answers.
+    pub server: SocketAddr,
+}
+
+impl fmt::Display for FourTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.client, self.server)
     }
 }
 
@@ -136,7 +152,7 @@ pub struct Greeting {
     /// 220, 554 or 421 as a rule.
     pub code: Code,
     /// The text behind it.
-    pub parameter: Arc<str>,
+    pub parameter: SmolStr,
     /// When it was complete.
     pub timestamp: Time,
 }
@@ -145,18 +161,18 @@ pub struct Greeting {
 #[derive(Debug, Clone, Serialize)]
 pub struct ExtensionOffer {
     /// In upper case.
-    pub keyword: String,
+    pub keyword: SmolStr,
     /// As sent.
-    pub parameters: Vec<String>,
+    pub parameters: Vec<SmolStr>,
 }
 
 /// A command line.
 #[derive(Debug, Clone, Serialize)]
 pub struct Command {
     /// The verb in upper case; an unknown verb as it was typed.
-    pub command: Cow<'static, str>,
+    pub command: SmolStr,
     /// What follows the verb; `None` where nothing does. The secret of an AUTH command is redacted.
-    pub parameter: Option<String>,
+    pub parameter: Option<SmolStr>,
     /// When the line was complete.
     pub timestamp: Time,
 }
@@ -169,7 +185,7 @@ pub struct Response {
     /// The enhanced status code (RFC 2034), such as `5.1.1`.
     pub enhanced_code: Option<Enhanced>,
     /// The text behind the code, an enhanced status code included; lines joined by LF.
-    pub parameter: Arc<str>,
+    pub parameter: SmolStr,
     /// When it was complete.
     pub timestamp: Time,
     /// Index of the command it answers; `None` for the greeting and for replies nobody asked for.
@@ -229,17 +245,22 @@ pub struct Octets {
     pub server: DirectionOctets,
 }
 
-/// What became of the payload octets of one direction.
+/// What became of the payload octets of one direction: `payload` is `delivered`, `retransmitted`, `conflicting` and
+/// `discarded` together, and the stream is `delivered` and `missing` octets long.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct DirectionOctets {
     /// In captured segments, each copy counted.
     pub payload: u64,
+    /// Those that make up the stream, each once.
+    pub delivered: u64,
     /// Copies of octets that were there already.
     pub retransmitted: u64,
     /// Sent, and not in the capture.
     pub missing: u64,
     /// Copies that differ from what was captured first.
     pub conflicting: u64,
+    /// No part of the stream: outside any window, behind the FIN, in a reset or a keep-alive.
+    pub discarded: u64,
 }
 
 /// One mail transaction (RFC 5321 §3.3).
@@ -249,9 +270,9 @@ pub struct Transaction {
     pub timestamp: Time,
     /// The reverse-path without brackets, source route and parameters; empty for the null sender; `None` where no MAIL
     /// was taken or it had no path.
-    pub mail_from: Option<String>,
+    pub mail_from: Option<SmolStr>,
     /// The parameters of MAIL, keywords in upper case.
-    pub mail_parameters: Vec<(String, Option<String>)>,
+    pub mail_parameters: Vec<(SmolStr, Option<SmolStr>)>,
     /// In the order of their RCPT commands.
     pub recipients: Vec<Recipient>,
     /// RCPT commands beyond the limit of recipients that are kept.
@@ -265,13 +286,21 @@ pub struct Transaction {
     /// The reply that decided.
     pub final_response: Option<Response>,
     /// The server's name for the mail, where the form of the final reply is known.
-    pub queue_id: Option<String>,
+    pub queue_id: Option<SmolStr>,
     /// What was sent as the message.
     pub message: Option<Message>,
     /// Its commands: from MAIL on, in [`Session::commands`].
     pub commands: std::ops::Range<usize>,
     /// Where its replies stand in [`Session::responses`]; others may stand among them.
     pub responses: std::ops::Range<usize>,
+}
+
+impl Transaction {
+    /// Its replies, as they stand in the session.
+    pub fn answers<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = &'a Response> {
+        let responses = session.responses.get(self.responses.clone()).unwrap_or_default();
+        responses.iter().filter(|response| response.command.is_some_and(|command| self.commands.contains(&command)))
+    }
 }
 
 /// The command that carries a message.
@@ -302,7 +331,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct Recipient {
     /// The forward-path without brackets, source route and parameters.
-    pub address: String,
+    pub address: SmolStr,
     /// What the server said.
     pub outcome: RecipientOutcome,
     /// The reply's code.
@@ -310,10 +339,10 @@ pub struct Recipient {
     /// The reply's enhanced status code.
     pub enhanced_code: Option<Enhanced>,
     /// The reply's text.
-    pub parameter: Option<Arc<str>>,
+    pub parameter: Option<SmolStr>,
     /// The parameters of RCPT, keywords in upper case.
     #[serde(serialize_with = "crate::output::pairs_as_map")]
-    pub parameters: Vec<(String, Option<String>)>,
+    pub parameters: Vec<(SmolStr, Option<SmolStr>)>,
 }
 
 /// What the server said to a recipient.

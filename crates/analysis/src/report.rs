@@ -1,5 +1,6 @@
 //! Everything that is known when all captures have been read.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use capture::FragmentCounts;
 use serde::Serialize;
 
 use crate::condition::Condition;
-use crate::model::{Outcome, RecipientOutcome, Response, Session, Transaction};
+use crate::model::{FourTuple, Outcome, RecipientOutcome, Response, Session, Transaction};
 use crate::output::time::Time;
 use crate::plan::Unreadable;
 use crate::session::auth::{AuthAttempt, AuthOutcome};
@@ -26,14 +27,13 @@ pub struct Report {
 impl Report {
     /// Puts sessions in order and names them.
     pub fn new(mut sessions: Vec<Session>, capture: Capture) -> Self {
-        sessions.sort_by_cached_key(|session| (session.first_seen, session.four_tuple()));
-        let summary = Summary::of(&sessions);
-        let mut seen: HashMap<String, u32> = HashMap::new();
+        let mut summary = Summary::default();
+        sessions.iter().for_each(|session| summary.add(session));
+        sessions.sort_by(|a, b| in_order((a.first_seen, a.four_tuple()), (b.first_seen, b.four_tuple())));
+        let mut occurrences = Occurrences::default();
         let name = |session: Session| {
             let four_tuple = session.four_tuple();
-            let count = seen.entry(four_tuple.clone()).and_modify(|count| *count += 1).or_insert(1);
-            let key = if *count == 1 { four_tuple } else { format!("{four_tuple}#{count}") };
-            (key, session)
+            (occurrences.next(four_tuple).key(four_tuple), session)
         };
         let sessions = sessions.into_iter().map(name).collect();
         Self { sessions, summary, capture }
@@ -54,6 +54,33 @@ impl Report {
     }
 }
 
+/// The order of sessions: by their first packet, then by their 4-tuple as it is printed.
+pub(crate) fn in_order(a: (Time, FourTuple), b: (Time, FourTuple)) -> Ordering {
+    // The text is made only where it decides.
+    a.0.cmp(&b.0).then_with(|| if a.1 == b.1 { Ordering::Equal } else { a.1.to_string().cmp(&b.1.to_string()) })
+}
+
+/// Numbers the connections of each 4-tuple, asked in the order of the sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Occurrences(HashMap<FourTuple, u32>);
+
+impl Occurrences {
+    pub(crate) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
+        Occurrence(*self.0.entry(four_tuple).and_modify(|count| *count += 1).or_insert(1))
+    }
+}
+
+/// The number of a connection among those of its 4-tuple, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Occurrence(u32);
+
+impl Occurrence {
+    /// The key of a session: its 4-tuple, with `#2`, `#3`, … for later connections of the same one.
+    pub(crate) fn key(self, four_tuple: FourTuple) -> String {
+        if self.0 == 1 { four_tuple.to_string() } else { format!("{four_tuple}#{}", self.0) }
+    }
+}
+
 /// A transaction with the session it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct Mail<'a> {
@@ -65,25 +92,6 @@ pub struct Mail<'a> {
     pub index: usize,
     /// The transaction.
     pub transaction: &'a Transaction,
-}
-
-impl Mail<'_> {
-    /// Its replies, as they stand in the session.
-    pub fn answers(&self) -> impl Iterator<Item = &Response> {
-        let range = &self.transaction.commands;
-        let responses = self.session.responses.get(self.transaction.responses.clone()).unwrap_or_default();
-        responses.iter().filter(|response| response.command.is_some_and(|command| range.contains(&command)))
-    }
-
-    /// Its replies, `command` counted from the transaction's first command on.
-    pub fn responses(&self) -> Vec<Response> {
-        let range = &self.transaction.commands;
-        let rebased = |response: &Response| {
-            let command = response.command.filter(|command| range.contains(command))?;
-            Some(Response { command: Some(command - range.start), ..response.clone() })
-        };
-        self.answers().filter_map(rebased).collect()
-    }
 }
 
 /// The totals of a report.
@@ -126,23 +134,21 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(sessions: &[Session]) -> Self {
-        let mut summary = Self { total_sessions: sessions.len(), ..Self::default() };
-        for session in sessions {
-            summary.total_commands += session.commands.len();
-            summary.tls_sessions += usize::from(session.uses_tls);
-            session.responses.iter().for_each(|response| summary.add_reply(response));
-            session.auth.iter().for_each(|attempt| summary.add_auth(attempt));
-            session.transactions.iter().for_each(|transaction| summary.add_transaction(transaction));
-            if let Some(further) = &session.further {
-                summary.add(&further.totals);
-            }
+    /// Counts one more session.
+    pub fn add(&mut self, session: &Session) {
+        self.total_sessions += 1;
+        self.total_commands += session.commands.len();
+        self.tls_sessions += usize::from(session.uses_tls);
+        session.responses.iter().for_each(|response| self.add_reply(response));
+        session.auth.iter().for_each(|attempt| self.add_auth(attempt));
+        session.transactions.iter().for_each(|transaction| self.add_transaction(transaction));
+        if let Some(further) = &session.further {
+            self.merge(&further.totals);
         }
-        summary
     }
 
-    /// Adds the totals of something else.
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Counts everything that another part of the recording counted.
+    pub fn merge(&mut self, other: &Self) {
         self.total_sessions += other.total_sessions;
         self.total_transactions += other.total_transactions;
         self.completed_transactions += other.completed_transactions;
@@ -206,6 +212,9 @@ pub struct Capture {
     pub tcp_segments: u64,
     /// TCP connections.
     pub tcp_connections: u64,
+    /// Payload octets of TCP segments that belong to no connection: late ones of a connection that was over, and resets of
+    /// unknown ones.
+    pub unclaimed_octets: u64,
     /// TCP segments that came through tags, labels or tunnels, by kind; one that came through two kinds counts for both.
     pub encapsulations: BTreeMap<&'static str, u64>,
     /// What became of IP fragments.
@@ -328,7 +337,7 @@ mod tests {
         let opened_later = Session { first_seen: at(2), client_port: 1, ..session_of(vec![first]) };
         let report = report(vec![session_of(vec![second]), opened_later]);
         let senders: Vec<_> = report.transactions().iter().map(|mail| mail.transaction.mail_from.clone()).collect();
-        assert_eq!(senders, [Some("early@example.org".to_owned()), Some("late@example.org".to_owned())]);
+        assert_eq!(senders, [Some("early@example.org".into()), Some("late@example.org".into())]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use capture::{Decoder, FragmentLimits, ReaderLimits};
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
+use crate::model::Session;
 use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
@@ -20,7 +21,7 @@ pub struct Limits {
     pub flows: FlowLimits,
 }
 
-/// Reads all inputs of a plan. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
+/// Reads all inputs of a plan and keeps every session, for who needs them all at once.
 pub fn analyse(plan: &Plan, options: Options) -> Report {
     analyse_within(plan, options, Limits::default())
 }
@@ -28,7 +29,19 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
 /// The same within other limits.
 pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
     let mut sessions = Vec::new();
-    let mut observer = Observer::new(options, |session| sessions.push(session));
+    let capture = read_within(plan, options, limits, |session| sessions.push(session));
+    Report::new(sessions, capture)
+}
+
+/// Reads all inputs of a plan and hands over each session as it ends, in the order in which they end. What is wrong with
+/// an input stands in [`Capture::files`]; what was read before counts.
+pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> Capture {
+    read_within(plan, options, Limits::default(), on_session)
+}
+
+/// The same within other limits.
+pub fn read_within(plan: &Plan, options: Options, limits: Limits, on_session: impl FnMut(Session)) -> Capture {
+    let mut observer = Observer::new(options, on_session);
     let mut table = FlowTable::new(limits.flows);
     let mut decoder = Decoder::with_limits(limits.fragments);
     let mut counts = Counts::default();
@@ -53,11 +66,12 @@ pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
         ("held_octets_per_direction", of_flows.held_per_direction),
         ("held_octets_per_table", of_flows.held_per_table),
     ];
-    let capture = Capture {
+    Capture {
         files,
         packets: counts.packets,
         tcp_segments: counts.tcp_segments,
         tcp_connections: table.connections(),
+        unclaimed_octets: table.unclaimed_octets(),
         encapsulations: counts.encapsulations,
         fragments,
         decode_errors: counts.decode_errors,
@@ -67,8 +81,7 @@ pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
             .chain(counts.limits_reached)
             .filter(|&(_, count)| count > 0)
             .collect(),
-    };
-    Report::new(sessions, capture)
+    }
 }
 
 #[cfg(test)]

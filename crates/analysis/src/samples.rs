@@ -87,7 +87,7 @@ pub(crate) fn session_of(transactions: Vec<Transaction>) -> Session {
 pub(crate) fn transaction(mail_from: &str, outcome: Outcome) -> Transaction {
     Transaction {
         timestamp: at(0),
-        mail_from: Some(mail_from.to_owned()),
+        mail_from: Some(mail_from.into()),
         mail_parameters: Vec::new(),
         recipients: Vec::new(),
         further_recipients: 0,
@@ -104,7 +104,7 @@ pub(crate) fn transaction(mail_from: &str, outcome: Outcome) -> Transaction {
 
 pub(crate) fn recipient(address: &str, outcome: RecipientOutcome) -> Recipient {
     Recipient {
-        address: address.to_owned(),
+        address: address.into(),
         outcome,
         code: None,
         enhanced_code: None,
@@ -158,6 +158,8 @@ pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Ses
             ack: (!is_client || !flags.syn).then(|| SeqNumber::new(other)),
             flags,
             payload: text.as_bytes(),
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: at(second).0,

@@ -3,27 +3,86 @@
 use std::io;
 
 use crate::insights::Tally;
-use crate::model::{End, RecipientOutcome, Session, StartTls};
+use crate::model::{End, FourTuple, RecipientOutcome, Session, StartTls, Transaction};
 use crate::output::time::Time;
-use crate::report::{CaptureFile, Report};
+use crate::report::{Capture, CaptureFile, Occurrences, Report, Summary, in_order};
 use crate::session::auth::AuthOutcome;
 
-/// Writes the summary.
+/// Writes the summary of a report.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(report: &Report, mut out: impl io::Write) -> io::Result<()> {
-    let screen = Screen { report };
-    for block in [screen.capture(), screen.mails(), screen.refusals(), screen.security(), screen.sessions()] {
-        if !block.is_empty() {
-            writeln!(out, "{}\n", block.join("\n"))?;
-        }
-    }
-    Ok(())
+pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
+    let mut overview = Overview::default();
+    report.sessions.iter().for_each(|(_, session)| overview.add(session));
+    overview.write(&report.capture, out)
 }
 
-struct Screen<'a> {
-    report: &'a Report,
+/// What a screen needs of the sessions of a recording, collected one by one as they end: it does not grow with them.
+#[derive(Debug, Default)]
+pub struct Overview {
+    summary: Summary,
+    /// Octets of the sessions that are not in the capture.
+    missing: u64,
+    starttls_unused: u64,
+    starttls_refused: u64,
+    /// Why mail was refused.
+    refusals: Tally,
+    /// The first [`SESSIONS`] sessions in their order, each with what is shown behind its key.
+    first: Vec<(Time, FourTuple, String)>,
+}
+
+impl Overview {
+    /// Takes in one more session.
+    pub fn add(&mut self, session: &Session) {
+        self.summary.add(session);
+        self.missing += missing(session);
+        match session.starttls {
+            Some(StartTls::Offered) => self.starttls_unused += 1,
+            Some(StartTls::Rejected) => self.starttls_refused += 1,
+            _ => {}
+        }
+        session.transactions.iter().for_each(|transaction| self.add_refusals(transaction));
+        let place = (session.first_seen, session.four_tuple());
+        // Behind those of the same place: the sort of a report is stable.
+        let index = self.first.partition_point(|&(time, four_tuple, _)| in_order((time, four_tuple), place).is_le());
+        if index < SESSIONS {
+            self.first.insert(index, (place.0, place.1, behind_key(session)));
+            self.first.truncate(SESSIONS);
+        }
+    }
+
+    fn add_refusals(&mut self, transaction: &Transaction) {
+        let of_recipients = transaction
+            .recipients
+            .iter()
+            .filter(|rcpt| matches!(rcpt.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred))
+            .filter_map(|rcpt| Some((rcpt.code?, rcpt.parameter.as_deref()?, "RCPT")));
+        let of_mail = transaction
+            .final_response
+            .iter()
+            .filter(|reply| reply.class() >= 4)
+            .filter(|reply| {
+                !transaction.recipients.iter().any(|rcpt| rcpt.parameter.as_ref() == Some(&reply.parameter))
+            })
+            .map(|reply| (reply.code, &*reply.parameter, "mail"));
+        for (code, text, what) in of_recipients.chain(of_mail) {
+            let first_line = text.lines().next().unwrap_or_default();
+            self.refusals.add(format!("{what}  {code} {}", safe(first_line)));
+        }
+    }
+
+    /// Writes the screen.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, capture: &Capture, mut out: impl io::Write) -> io::Result<()> {
+        let blocks = [self.capture(capture), self.mails(), self.refusals(), self.security(), self.sessions()];
+        for block in blocks.iter().filter(|block| !block.is_empty()) {
+            writeln!(out, "{}\n", block.join("\n"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Places of damage that are listed.
@@ -33,10 +92,9 @@ const TOP: usize = 5;
 /// Sessions that are listed.
 const SESSIONS: usize = 20;
 
-impl Screen<'_> {
+impl Overview {
     /// What was read, and what was wrong with it.
-    fn capture(&self) -> Vec<String> {
-        let capture = &self.report.capture;
+    fn capture(&self, capture: &Capture) -> Vec<String> {
         let octets: u64 = capture.files.iter().map(|file| file.octets).sum();
         let files = capture.files.len();
         let mut lines = vec![format!(
@@ -84,16 +142,14 @@ impl Screen<'_> {
         for (limit, count) in &capture.limits_reached {
             lines.push(format!("  limit     {} reached {count} times", limit.replace('_', " ")));
         }
-        let missing: u64 =
-            self.report.sessions.iter().map(|(_, s)| s.octets.client.missing + s.octets.server.missing).sum();
-        if missing > 0 {
-            lines.push(format!("  missing   {missing} octets of mail sessions are not in the capture"));
+        if self.missing > 0 {
+            lines.push(format!("  missing   {} octets of mail sessions are not in the capture", self.missing));
         }
         lines
     }
 
     fn mails(&self) -> Vec<String> {
-        let s = &self.report.summary;
+        let s = &self.summary;
         if s.total_sessions == 0 {
             return vec!["mails       no SMTP session in this capture".to_owned()];
         }
@@ -114,65 +170,44 @@ impl Screen<'_> {
 
     /// Why mail was refused.
     fn refusals(&self) -> Vec<String> {
-        let mut reasons = Tally::default();
-        for mail in self.report.transactions() {
-            let transaction = mail.transaction;
-            let of_recipients = transaction
-                .recipients
-                .iter()
-                .filter(|rcpt| matches!(rcpt.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred))
-                .filter_map(|rcpt| Some((rcpt.code?, rcpt.parameter.as_deref()?, "RCPT")));
-            let of_mail = transaction
-                .final_response
-                .iter()
-                .filter(|reply| reply.class() >= 4)
-                .filter(|reply| {
-                    !transaction.recipients.iter().any(|rcpt| rcpt.parameter.as_ref() == Some(&reply.parameter))
-                })
-                .map(|reply| (reply.code, &*reply.parameter, "mail"));
-            for (code, text, what) in of_recipients.chain(of_mail) {
-                let first_line = text.lines().next().unwrap_or_default();
-                reasons.add(format!("{what}  {code} {}", safe(first_line)));
-            }
-        }
         let list = |(reason, count): (String, u64)| format!("  {count:>7} x {reason}");
-        let lines: Vec<String> = reasons.top(TOP).0.into_iter().map(list).collect();
+        let lines: Vec<String> = self.refusals.top(TOP).0.into_iter().map(list).collect();
         if lines.is_empty() { lines } else { [vec!["refused".to_owned()], lines].concat() }
     }
 
     fn security(&self) -> Vec<String> {
-        let s = &self.report.summary;
+        let s = &self.summary;
         if s.total_sessions == 0 {
             return Vec::new();
         }
-        let sessions = || self.report.sessions.iter().map(|(_, session)| session);
-        let offered = sessions().filter(|session| session.starttls == Some(StartTls::Offered)).count();
-        let in_clear = sessions().flat_map(|session| &session.auth).count();
-        let refused = sessions().filter(|session| session.starttls == Some(StartTls::Rejected)).count();
         vec![
             format!(
-                "TLS         {} of {} sessions; offered and not used in {offered}, refused in {refused}",
-                s.tls_sessions, s.total_sessions
+                "TLS         {} of {} sessions; offered and not used in {}, refused in {}",
+                s.tls_sessions, s.total_sessions, self.starttls_unused, self.starttls_refused
             ),
             format!(
-                "AUTH        {} attempts, {} succeeded, {} failed; {in_clear} in clear",
-                s.auth_attempts, s.auth_successes, s.auth_failures
+                "AUTH        {} attempts, {} succeeded, {} failed; {} in clear",
+                s.auth_attempts, s.auth_successes, s.auth_failures, s.auth_attempts
             ),
         ]
     }
 
     fn sessions(&self) -> Vec<String> {
-        let all = &self.report.sessions;
-        let mut lines: Vec<String> = all.iter().take(SESSIONS).map(|(key, session)| line(key, session)).collect();
-        if all.len() > SESSIONS {
-            lines.push(format!("  and {} more sessions; the command features lists all", all.len() - SESSIONS));
+        let mut occurrences = Occurrences::default();
+        let line = |(_, four_tuple, behind): &(_, FourTuple, String)| {
+            format!("  {}{behind}", occurrences.next(*four_tuple).key(*four_tuple))
+        };
+        let mut lines: Vec<String> = self.first.iter().map(line).collect();
+        if self.summary.total_sessions > lines.len() {
+            let further = self.summary.total_sessions - lines.len();
+            lines.push(format!("  and {further} more sessions; the command features lists all"));
         }
         if lines.is_empty() { lines } else { [vec!["sessions".to_owned()], lines].concat() }
     }
 }
 
-/// One session on one line, or a few where it had mails.
-fn line(key: &str, session: &Session) -> String {
+/// What is shown of a session behind its key: one line, or a few where it had mails.
+fn behind_key(session: &Session) -> String {
     let mut notes = Vec::new();
     if session.uses_tls {
         notes.push("TLS".to_owned());
@@ -189,12 +224,12 @@ fn line(key: &str, session: &Session) -> String {
     if session.end == End::Reset {
         notes.push("reset".to_owned());
     }
-    if session.octets.client.missing + session.octets.server.missing > 0 {
+    if missing(session) > 0 {
         notes.push("octets missing".to_owned());
     }
     let helo = session.helo.as_deref().map_or_else(String::new, |helo| format!("  {}", safe(helo)));
     let notes = if notes.is_empty() { String::new() } else { format!("  [{}]", notes.join(", ")) };
-    let mut text = format!("  {key}{helo}{notes}");
+    let mut text = format!("{helo}{notes}");
     for transaction in session.transactions.iter().take(TOP) {
         let from = transaction.mail_from.as_deref().map_or_else(|| "?".to_owned(), |from| format!("<{}>", safe(from)));
         let recipients = match transaction.recipients.as_slice() {
@@ -214,6 +249,11 @@ fn line(key: &str, session: &Session) -> String {
         text += &format!("\n    and {} more", session.transactions.len() - TOP);
     }
     text
+}
+
+/// Octets of both sides that are not in the capture.
+fn missing(session: &Session) -> u64 {
+    session.octets.client.missing + session.octets.server.missing
 }
 
 /// Text from the wire without control characters, and not longer than a line: it goes to a terminal.

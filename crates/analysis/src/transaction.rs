@@ -13,6 +13,8 @@
 
 use std::ops::Range;
 
+use smol_str::SmolStr;
+
 use crate::message::{Body, Cut, Message};
 use crate::model::{Outcome, Recipient, RecipientOutcome, Response, Transaction, Via};
 use crate::output::time::Time;
@@ -37,15 +39,15 @@ pub(crate) struct Transactions {
 /// What MAIL said.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
-    pub(crate) address: Option<String>,
-    pub(crate) parameters: Vec<(String, Option<String>)>,
+    pub(crate) address: Option<SmolStr>,
+    pub(crate) parameters: Vec<(SmolStr, Option<SmolStr>)>,
 }
 
 /// What RCPT said.
 #[derive(Debug, Clone)]
 pub(crate) struct Rcpt {
-    pub(crate) address: String,
-    pub(crate) parameters: Vec<(String, Option<String>)>,
+    pub(crate) address: SmolStr,
+    pub(crate) parameters: Vec<(SmolStr, Option<SmolStr>)>,
 }
 
 /// Where in the session a command stands.
@@ -286,7 +288,7 @@ impl Transactions {
         let Some(mut open) = self.open.take() else { return };
         let accepted = reply.class() == 2;
         open.transaction.outcome = if accepted { Outcome::Accepted } else { Outcome::Rejected };
-        open.transaction.queue_id = accepted.then(|| queue_id(&reply.parameter)).flatten();
+        open.transaction.queue_id = accepted.then(|| queue_id(&reply.parameter)).flatten().map(SmolStr::from);
         open.transaction.final_response = Some(reply.clone());
         self.keep(open.transaction);
     }
@@ -385,7 +387,7 @@ mod tests {
     }
 
     fn rcpt(address: &str) -> Rcpt {
-        Rcpt { address: address.to_owned(), parameters: Vec::new() }
+        Rcpt { address: address.into(), parameters: Vec::new() }
     }
 
     /// Transactions after MAIL, command 0, has got this reply.
@@ -396,7 +398,7 @@ mod tests {
     }
 
     fn mail(transactions: &mut Transactions, address: &str, command: usize, reply: &str) {
-        let mail = Mail { address: Some(address.to_owned()), parameters: Vec::new() };
+        let mail = Mail { address: Some(address.into()), parameters: Vec::new() };
         transactions.mail(mail, place(command), Some(&response(reply)), Ending::Command);
     }
 

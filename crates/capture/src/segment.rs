@@ -17,6 +17,10 @@ pub struct Segment<'a> {
     pub ack: Option<SeqNumber>,
     /// The other control bits.
     pub flags: Flags,
+    /// The window field as it stands in the header, not scaled.
+    pub window: u16,
+    /// The shift count of the Window Scale option (RFC 7323 §2.2), which only a SYN can carry.
+    pub window_scale: Option<u8>,
     /// The payload octets that were captured.
     pub payload: &'a [u8],
     /// Where `payload` begins in the (decompressed) input; `None` where it was put together from IP fragments.

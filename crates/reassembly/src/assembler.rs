@@ -41,6 +41,8 @@ pub(crate) struct Piece {
 pub(crate) struct Duplicate {
     pub(crate) offset: u64,
     pub(crate) len: u64,
+    /// Octets of the piece that holds the first copy.
+    pub(crate) first_len: u64,
     pub(crate) conflicting: bool,
 }
 
@@ -76,6 +78,29 @@ impl Assembler {
         Some((offset, piece))
     }
 
+    /// How many pieces are held.
+    pub(crate) fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Octets held.
+    pub(crate) fn octets(&self) -> u64 {
+        self.pieces.values().map(|piece| piece.bytes.len() as u64).sum()
+    }
+
+    /// Every offset becomes larger: the stream begins so much earlier than was thought.
+    pub(crate) fn shift(&mut self, by: u64) {
+        let pieces = std::mem::take(&mut self.pieces);
+        self.pieces = pieces.into_iter().map(|(offset, piece)| (offset + by, piece)).collect();
+    }
+
+    /// The same for the offsets of the other direction that the pieces acknowledge.
+    pub(crate) fn shift_acknowledged(&mut self, by: i64) {
+        for piece in self.pieces.values_mut() {
+            piece.acknowledged = piece.acknowledged.and_then(|offset| offset.checked_add_signed(by));
+        }
+    }
+
     /// Keeps a copy of what is new of `bytes`, and reports each range that was there already.
     pub(crate) fn insert(&mut self, offset: u64, new: &Incoming<'_>, mut duplicate: impl FnMut(Duplicate)) {
         let mut rest = *new;
@@ -90,7 +115,8 @@ impl Assembler {
                 let conflicting = old.get(..same_place) != rest.bytes.get(..same_place);
                 let (seen, remaining) = rest.split_at(covered);
                 if !seen.bytes.is_empty() {
-                    duplicate(Duplicate { offset: at, len: seen.bytes.len() as u64, conflicting });
+                    let (len, first_len) = (seen.bytes.len() as u64, piece.bytes.len() as u64);
+                    duplicate(Duplicate { offset: at, len, first_len, conflicting });
                 }
                 at += seen.len();
                 rest = remaining;
@@ -138,7 +164,7 @@ impl Piece {
 }
 
 /// What a segment brings to one direction.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Incoming<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) missing: u64,
@@ -178,7 +204,7 @@ mod tests {
         let mut duplicates = Vec::new();
         held.insert(10, &incoming(b"middle"), |d| duplicates.push(d));
         held.insert(8, &incoming(b"<<MIDDLE>>"), |d| duplicates.push(d));
-        assert_eq!(duplicates, [Duplicate { offset: 10, len: 6, conflicting: true }]);
+        assert_eq!(duplicates, [Duplicate { offset: 10, len: 6, first_len: 6, conflicting: true }]);
         let texts: Vec<_> = std::iter::from_fn(|| held.pop_first()).map(|(at, p)| (at, p.bytes)).collect();
         assert_eq!(texts, [(8, b"<<".to_vec()), (10, b"middle".to_vec()), (16, b">>".to_vec())]);
         assert_eq!(held.cost(), 0);
@@ -192,6 +218,16 @@ mod tests {
         let (at, piece) = held.pop_first().unwrap();
         assert_eq!((at, piece.bytes.as_slice(), piece.missing), (0, &b"abc"[..], 5));
         assert_eq!(held.pop_first().map(|(at, p)| (at, p.bytes)), Some((8, b"678".to_vec())));
+    }
+
+    #[test]
+    fn pieces_move_when_the_stream_begins_earlier() {
+        let mut held = Assembler::default();
+        held.insert(3, &Incoming { acknowledged: Some(5), ..incoming(b"abc") }, |_| {});
+        held.shift(10);
+        held.shift_acknowledged(-2);
+        assert_eq!((held.first_offset(), held.end_offset(), held.octets(), held.pieces()), (Some(13), Some(16), 3, 1));
+        assert_eq!(held.first().and_then(|(_, piece)| piece.acknowledged), Some(3));
     }
 
     proptest! {

@@ -1,10 +1,11 @@
 //! A doubly linked list through the slots of a slab: the order in which flows were last seen.
 //!
-//! The list owns nothing; a slot is in at most one chain, and every operation takes constant time.
+//! The list owns nothing, and every operation takes constant time. A slot has links for as many chains as it can be in at
+//! the same time; of chains that share links it is in one at most.
 
-/// First and last slot of a list.
+/// First and last slot of a list that runs through the links with this number.
 #[derive(Debug, Default)]
-pub(crate) struct Chain {
+pub(crate) struct Chain<const LINKS: usize> {
     ends: Option<(u32, u32)>,
 }
 
@@ -15,33 +16,38 @@ pub(crate) struct Links {
     after: Option<u32>,
 }
 
-impl Chain {
+/// A slot with the links of this number.
+pub(crate) trait Linked<const LINKS: usize> {
+    fn links(&mut self) -> &mut Links;
+}
+
+impl<const LINKS: usize> Chain<LINKS> {
     /// The slot that has been in the list for the longest.
     pub(crate) fn front(&self) -> Option<u32> {
         self.ends.map(|(first, _)| first)
     }
 
     /// Appends a slot that is in no list.
-    pub(crate) fn push_back<T: AsMut<Links>>(&mut self, slot: u32, slots: &mut [T]) {
+    pub(crate) fn push_back<T: Linked<LINKS>>(&mut self, slot: u32, slots: &mut [T]) {
         let before = self.ends.map(|(_, last)| last);
-        set(slots, slot, |links| *links = Links { before, after: None });
+        set::<LINKS, _>(slots, slot, |links| *links = Links { before, after: None });
         if let Some(last) = before {
-            set(slots, last, |links| links.after = Some(slot));
+            set::<LINKS, _>(slots, last, |links| links.after = Some(slot));
         }
         self.ends = Some((self.front().unwrap_or(slot), slot));
     }
 
     /// Takes a slot out of this list.
-    pub(crate) fn remove<T: AsMut<Links>>(&mut self, slot: u32, slots: &mut [T]) {
-        let Some(Links { before, after }) = slots.get_mut(slot as usize).map(|slot| std::mem::take(slot.as_mut()))
+    pub(crate) fn remove<T: Linked<LINKS>>(&mut self, slot: u32, slots: &mut [T]) {
+        let Some(Links { before, after }) = slots.get_mut(slot as usize).map(|slot| std::mem::take(slot.links()))
         else {
             return;
         };
         if let Some(before) = before {
-            set(slots, before, |links| links.after = after);
+            set::<LINKS, _>(slots, before, |links| links.after = after);
         }
         if let Some(after) = after {
-            set(slots, after, |links| links.before = before);
+            set::<LINKS, _>(slots, after, |links| links.before = before);
         }
         self.ends = self.ends.and_then(|(first, last)| {
             let first = if first == slot { after } else { Some(first) };
@@ -51,9 +57,9 @@ impl Chain {
     }
 }
 
-fn set<T: AsMut<Links>>(slots: &mut [T], slot: u32, change: impl FnOnce(&mut Links)) {
+fn set<const LINKS: usize, T: Linked<LINKS>>(slots: &mut [T], slot: u32, change: impl FnOnce(&mut Links)) {
     if let Some(place) = slots.get_mut(slot as usize) {
-        change(place.as_mut());
+        change(place.links());
     }
 }
 
@@ -62,8 +68,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    impl AsMut<Links> for Links {
-        fn as_mut(&mut self) -> &mut Links {
+    impl Linked<0> for Links {
+        fn links(&mut self) -> &mut Links {
             self
         }
     }
@@ -71,7 +77,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_vector(touched in prop::collection::vec((0u32..6, any::<bool>()), 0..60)) {
-            let (mut chain, mut slots, mut twin) = (Chain::default(), [Links::default(); 6], Vec::new());
+            let (mut chain, mut slots, mut twin) = (Chain::<0>::default(), [Links::default(); 6], Vec::new());
             for (slot, keep) in touched {
                 if twin.contains(&slot) {
                     chain.remove(slot, &mut slots);

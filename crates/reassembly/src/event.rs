@@ -104,9 +104,8 @@ pub enum StreamEvent<'a> {
         offset: u64,
         /// How many, at least one.
         len: u64,
-        /// Whether they differ from those that were captured first. Octets already delivered are no longer there to
-        /// be compared and count as equal.
-        conflicting: bool,
+        /// Whether they are the same as those that were captured first, which count.
+        comparison: Comparison,
         /// When the later copy was captured.
         timestamp: Timestamp,
     },
@@ -119,6 +118,22 @@ pub enum StreamEvent<'a> {
         /// When it was reached.
         timestamp: Timestamp,
     },
+}
+
+/// How two copies of octets compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// They are the same.
+    Same,
+    /// They differ: two versions of one range were captured.
+    Different {
+        /// Octets of the segment that was captured first, or what is left of it.
+        first: u64,
+        /// Octets of the segment that was captured later, all of it.
+        later: u64,
+    },
+    /// The octets captured first were delivered or given up too long ago to be compared.
+    Unknown,
 }
 
 /// How it is known that octets are missing.
@@ -167,7 +182,7 @@ pub enum FlowEnd {
 pub enum Interest {
     /// Go on.
     Follow,
-    /// No further event of this connection: its octets are no longer put in order, only its end is still found.
+    /// No further event of this connection: its octets are counted as discarded, only its end is still found.
     Ignore,
 }
 
@@ -176,7 +191,7 @@ pub trait FlowObserver {
     /// What the observer keeps for a connection; it travels in the [`Flow`].
     type State;
 
-    /// A connection was seen for the first time.
+    /// A connection has shown more than a handshake, or is about to close without.
     fn open(&mut self, flow: &FlowInfo) -> Self::State;
 
     /// Something happened on it. In stream order for each direction, in causal order between the two. After

@@ -12,21 +12,22 @@
 //! that acknowledges it — or, where that side was not captured, the first octet behind it — makes a new connection.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use capture::{Encapsulation, Segment, SeqNumber, Timestamp};
 
-use crate::conversation::Conversation;
-use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, Interest, PerDirection};
+use crate::FlowLimits;
+use crate::conversation::{Conversation, Emit};
+use crate::ended::Ended;
+use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
 use crate::stream::StreamOctets;
-use crate::{FlowLimits, StreamEvent};
 
 /// A connection with what its observer keeps for it. Owned: it can be moved to another table or thread.
 #[derive(Debug)]
 pub struct Flow<S> {
     info: FlowInfo,
     state: S,
-    ignored: bool,
     conversation: Conversation,
     originator_side: Side,
     fins: PerDirection<bool>,
@@ -58,6 +59,10 @@ pub struct FlowInfo {
 struct PendingSyn {
     direction: Direction,
     isn: SeqNumber,
+    /// Octets it carried: the answer may acknowledge them.
+    octets: u32,
+    /// What it acknowledged itself.
+    acknowledged: Option<SeqNumber>,
     timestamp: Timestamp,
 }
 
@@ -65,10 +70,12 @@ struct PendingSyn {
 pub(crate) enum Claim {
     /// It belongs to it.
     Own,
-    /// It belongs to a later connection, whose SYN this is or was seen at the given time, sent by this address.
-    Next(Option<(SocketAddr, SeqNumber, Timestamp)>),
-    /// It belongs to nothing that can be told yet, or any more.
+    /// It belongs to a later connection, whose SYN this is or was seen at the given time with this number.
+    Next(Option<(SeqNumber, Timestamp)>),
+    /// It belongs to nothing that can be told yet.
     Stray,
+    /// It comes after the connection has ended by silence, and begins none.
+    Tail,
 }
 
 impl<S> Flow<S> {
@@ -122,7 +129,6 @@ impl<S> Flow<S> {
         Self {
             state: observer.open(&info),
             info,
-            ignored: false,
             conversation: Conversation::default(),
             originator_side,
             fins: PerDirection::default(),
@@ -141,6 +147,12 @@ impl<S> Flow<S> {
         self
     }
 
+    /// With the times of all its segments, of which some were seen more often than taken in.
+    pub(crate) fn with_times(mut self, first_seen: Timestamp, last_seen: Timestamp) -> Self {
+        (self.info.first_seen, self.info.last_seen) = (first_seen, last_seen);
+        self
+    }
+
     pub(crate) fn direction(&self, side: Side) -> Direction {
         if side == self.originator_side { Direction::FromOriginator } else { Direction::FromResponder }
     }
@@ -149,7 +161,7 @@ impl<S> Flow<S> {
     pub(crate) fn claim(&mut self, side: Side, segment: &Segment<'_>, limits: &FlowLimits) -> Claim {
         let silence = segment.timestamp.since(self.info.last_seen);
         if silence > self.patience(limits) {
-            return if segment.flags.rst { Claim::Stray } else { Claim::Next(None) };
+            return if segment.flags.rst { Claim::Tail } else { Claim::Next(None) };
         }
         let direction = self.direction(side);
         let own = &self.conversation.streams[direction];
@@ -157,26 +169,35 @@ impl<S> Flow<S> {
             // SYN/ACK of the SYN that is remembered: the new connection stands.
             if let (Some(pending), Some(ack)) = (self.pending_syn, segment.ack)
                 && pending.direction == !direction
-                && ack == pending.isn.plus(1)
+                && (0..=i64::from(pending.octets)).contains(&i64::from(ack.distance_from(pending.isn.plus(1))))
             {
-                return Claim::Next(Some((segment.destination, pending.isn, pending.timestamp)));
+                return Claim::Next(Some((pending.isn, pending.timestamp)));
             }
-            if own.began_with(segment.seq) || (own.is_untouched() && !self.has_ended()) {
+            if own.beginning().can_be(segment.seq) || (own.is_untouched() && !self.has_ended()) {
                 return Claim::Own;
             }
             if self.has_ended() {
                 return Claim::Next(None);
             }
-            self.pending_syn = Some(PendingSyn { direction, isn: segment.seq, timestamp: segment.timestamp });
+            self.pending_syn = Some(PendingSyn {
+                direction,
+                isn: segment.seq,
+                octets: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
+                acknowledged: segment.ack,
+                timestamp: segment.timestamp,
+            });
             return Claim::Stray;
+        }
+        if self.confirms_second_answer(direction, segment) {
+            return Claim::Own;
         }
         if let Some(pending) = self.pending_syn
             && pending.direction == direction
             && !segment.payload.is_empty()
             && segment.seq == pending.isn.plus(1)
-            && own.expected() != Some(segment.seq)
+            && self.conversation.streams[direction].expected() != Some(segment.seq)
         {
-            return Claim::Next(Some((segment.source, pending.isn, pending.timestamp)));
+            return Claim::Next(Some((pending.isn, pending.timestamp)));
         }
         Claim::Own
     }
@@ -197,13 +218,9 @@ impl<S> Flow<S> {
         }
         self.fins[direction] |= segment.flags.fin;
         if segment.flags.rst {
-            // RFC 9293 §3.5.3: a reset is valid if its sequence number is in the window. Its text is a diagnosis, not
-            // part of the stream.
-            let own = &self.conversation.streams[direction];
-            self.reset |= own.expected().is_none() || own.offset_of(segment.seq).is_some();
-            return;
-        }
-        if self.ignored {
+            // RFC 9293 §3.5.3: the text of a reset is a diagnosis, not part of the stream.
+            self.conversation.streams[direction].octets.discard(segment.payload.len());
+            self.reset |= self.conversation.accepts_reset(direction, segment);
             return;
         }
         self.tell(observer, |conversation, emit| {
@@ -211,10 +228,16 @@ impl<S> Flow<S> {
         });
     }
 
+    /// Counts the octets of a segment that proved to be no part of the connection.
+    pub(crate) fn discard(&mut self, side: Side, segment: &Segment<'_>) {
+        let direction = self.direction(side);
+        self.conversation.streams[direction].octets.discard(segment.payload.len());
+    }
+
     /// Delivers or gives up what is held.
     pub(crate) fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         let now = self.info.last_seen;
-        if !self.ignored {
+        if !self.conversation.ignored {
             self.tell(observer, |conversation, emit| conversation.finish(now, emit));
         }
     }
@@ -229,10 +252,20 @@ impl<S> Flow<S> {
         });
     }
 
-    /// Memory that waiting octets take, in octets: together, and in the direction that holds more.
-    pub(crate) fn held_cost(&self) -> (usize, usize) {
-        let largest = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
-        (self.conversation.held_cost(), largest.into_iter().max().unwrap_or(0))
+    /// Memory that waiting octets take, in octets.
+    pub(crate) fn held_cost(&self) -> usize {
+        self.conversation.held_cost()
+    }
+
+    /// The same in the direction that holds more.
+    pub(crate) fn largest_held_cost(&self) -> usize {
+        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
+        costs.into_iter().max().unwrap_or(0)
+    }
+
+    /// Whether neither side has shown an octet or an end of its stream.
+    pub(crate) fn is_silent(&self) -> bool {
+        Direction::BOTH.iter().all(|&direction| self.conversation.streams[direction].is_empty())
     }
 
     /// Whether the capture shows its end. Where one side was not captured, the other one's FIN has to do.
@@ -250,12 +283,59 @@ impl<S> Flow<S> {
     }
 
     /// How long it may be silent and still be the same connection.
-    pub(crate) fn patience(&self, limits: &FlowLimits) -> std::time::Duration {
+    pub(crate) fn patience(&self, limits: &FlowLimits) -> Duration {
         if self.has_ended() { limits.linger_time } else { limits.idle_time }
+    }
+
+    /// After which silence nothing will be added to it any more, although segments of it may still come: see
+    /// [`Ended`]. `None` while it has not ended, or while it may not have been the last of its 4-tuple.
+    pub(crate) fn settles_after(&self, limits: &FlowLimits) -> Option<Duration> {
+        if !self.has_ended() || self.pending_syn.is_some() {
+            return None;
+        }
+        Some(match &self.conversation {
+            conversation if conversation.ignored || conversation.is_over() => Duration::ZERO,
+            conversation if conversation.is_waiting() => limits.linger_time,
+            _ => limits.reorder_time,
+        })
+    }
+
+    /// What is remembered of it once it was handed over.
+    pub(crate) fn remembered(&self) -> Ended {
+        let beginning = |side| self.conversation.streams[self.direction(side)].beginning();
+        Ended {
+            key: self.info.key,
+            last_seen: self.info.last_seen,
+            low: beginning(Side::Low),
+            high: beginning(Side::High),
+        }
     }
 
     pub(crate) fn last_seen(&self) -> Timestamp {
         self.info.last_seen
+    }
+
+    /// Two SYN/ACKs with different numbers answer one SYN: that of a server that has restarted, or of a device in between.
+    /// Which of them the caller took shows in what it acknowledges, or in where the answers go on.
+    fn confirms_second_answer(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
+        let Some(pending) = self.pending_syn else { return false };
+        let first_octet = pending.isn.plus(1);
+        let streams = &mut self.conversation.streams;
+        let answers_the_same_syn = pending.acknowledged.is_some_and(|ack| {
+            let caller = &streams[!pending.direction];
+            caller.offset_of(ack).is_some_and(|at| u64::try_from(at).is_ok_and(|at| at <= caller.seen_end()))
+        });
+        let is_confirmed = if direction == pending.direction {
+            segment.seq == first_octet && !segment.payload.is_empty()
+        } else {
+            segment.ack == Some(first_octet)
+        };
+        let confirms = answers_the_same_syn && is_confirmed && streams[pending.direction].is_empty();
+        if confirms {
+            streams[pending.direction].begin_again(pending.isn);
+            self.pending_syn = None;
+        }
+        confirms
     }
 
     fn is_closed(&self) -> bool {
@@ -271,16 +351,12 @@ impl<S> Flow<S> {
     fn tell<O: FlowObserver<State = S>>(
         &mut self,
         observer: &mut O,
-        act: impl FnOnce(&mut Conversation, &mut dyn FnMut(StreamEvent<'_>)),
+        act: impl FnOnce(&mut Conversation, &mut Emit<'_>),
     ) {
-        let Self { info, state, ignored, conversation, .. } = self;
-        act(conversation, &mut |event| {
-            if !*ignored {
-                *ignored = observer.event(info, state, event) == Interest::Ignore;
-            }
-        });
-        if self.ignored {
-            self.conversation.forget_octets();
+        let Self { info, state, conversation, .. } = self;
+        act(conversation, &mut |event| observer.event(info, state, event));
+        if conversation.ignored {
+            conversation.forget_octets();
         }
     }
 }
@@ -290,6 +366,7 @@ mod tests {
     use capture::Flags;
 
     use super::*;
+    use crate::{Interest, StreamEvent};
 
     struct Nobody;
 
@@ -317,6 +394,8 @@ mod tests {
             ack: ack.map(SeqNumber::new),
             flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
             payload: payload.as_bytes(),
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::default(),
@@ -397,8 +476,8 @@ mod tests {
         assert!(matches!(claim(&mut flow, &segment(true, 9000, None, "S", "")), Claim::Stray));
         assert!(matches!(claim(&mut flow, &segment(true, 106, Some(301), "", "x")), Claim::Own));
         let answer = segment(false, 7000, Some(9001), "S", "");
-        let Claim::Next(Some((caller, isn, _))) = claim(&mut flow, &answer) else { panic!("a new connection") };
-        assert_eq!((caller.port(), isn), (40_000, SeqNumber::new(9000)));
+        let Claim::Next(Some((isn, _))) = claim(&mut flow, &answer) else { panic!("a new connection") };
+        assert_eq!(isn, SeqNumber::new(9000));
     }
 
     #[test]
@@ -412,7 +491,7 @@ mod tests {
         let data = Segment { timestamp: late, ..segment(true, 106, Some(301), "", "x") };
         assert!(matches!(claim(&mut established(), &data), Claim::Next(None)));
         let reset = Segment { timestamp: late, ..segment(true, 106, Some(301), "R", "") };
-        assert!(matches!(claim(&mut established(), &reset), Claim::Stray));
+        assert!(matches!(claim(&mut established(), &reset), Claim::Tail));
         let in_time = Segment { timestamp: Timestamp::from_nanos(600 * 1_000_000_000), ..data };
         assert!(matches!(claim(&mut established(), &in_time), Claim::Own));
     }

@@ -1,5 +1,6 @@
 //! The 4-tuple that names a connection, the same for both of its directions.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 /// Addresses and ports of a connection, in an order that does not depend on which side a segment came from.
@@ -28,7 +29,7 @@ impl Side {
 }
 
 /// Address and port without the flow label and scope that a `SocketAddrV6` drags along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Endpoint {
     ip: IpAddr,
     port: u16,
@@ -40,6 +41,14 @@ impl FlowKey {
         Self::with_side(one, other).0
     }
 
+    /// The address of a side.
+    pub(crate) fn address(&self, side: Side) -> SocketAddr {
+        match side {
+            Side::Low => self.low.into(),
+            Side::High => self.high.into(),
+        }
+    }
+
     /// The key, and which side of it `source` is. A host that talks to its own port is always the low side.
     pub(crate) fn with_side(source: SocketAddr, destination: SocketAddr) -> (Self, Side) {
         let (source, destination) = (Endpoint::from(source), Endpoint::from(destination));
@@ -48,6 +57,25 @@ impl FlowKey {
         } else {
             (Self { low: destination, high: source }, Side::High)
         }
+    }
+}
+
+/// Two numbers a hasher takes in at once, instead of an array of octets.
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self.ip {
+            IpAddr::V4(ip) => hasher.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(self.port)),
+            IpAddr::V6(ip) => {
+                hasher.write_u128(ip.to_bits());
+                hasher.write_u16(self.port);
+            }
+        }
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(endpoint: Endpoint) -> Self {
+        Self::new(endpoint.ip, endpoint.port)
     }
 }
 

@@ -21,6 +21,8 @@
 //! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
 //! | `conversation` | both directions together: order of delivery, gaps |
 //! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
+//! | `handshake` | a connection that has not shown more than that |
+//! | `ended` | what is remembered of a connection that is over |
 //! | `table` | all connections: look-up, idle time, limits |
 //! | `chain` | the order in which connections were last seen |
 //! | `limits` | every bound, with its default and unit |
@@ -28,14 +30,18 @@
 mod assembler;
 mod chain;
 mod conversation;
+mod ended;
 mod event;
 mod flow;
+mod handshake;
 mod key;
 mod limits;
 mod stream;
 mod table;
 
-pub use event::{Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent};
+pub use event::{
+    Comparison, Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent,
+};
 pub use flow::{Flow, FlowInfo};
 pub use key::FlowKey;
 pub use limits::{FlowLimits, LimitCounts};

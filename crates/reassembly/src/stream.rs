@@ -6,9 +6,10 @@
 //!   seq     origin                                     └ by the other side
 //! ```
 
-use capture::{SeqNumber, Timestamp};
+use capture::{Segment, SeqNumber, Timestamp};
 
 use crate::assembler::Assembler;
+use crate::ended::Beginning;
 
 /// One direction. `next <= fin` once the FIN is known; `next` never goes back.
 #[derive(Debug, Default)]
@@ -29,6 +30,12 @@ pub(crate) struct Stream {
     pub(crate) excused: u64,
     /// Offset behind the last octet, once the FIN is known.
     pub(crate) fin: Option<u64>,
+    /// Offset up to which the other side was willing to receive, as far as its windows were captured.
+    window_edge: Option<u64>,
+    /// Whether the other side has acknowledged the FIN.
+    pub(crate) fin_acknowledged: bool,
+    /// What this side said in its SYN about its own windows.
+    scale: Scale,
     /// Whether the FIN was delivered.
     pub(crate) half_closed: bool,
     /// Since when the other side has acknowledged octets that the capture has not shown.
@@ -47,54 +54,93 @@ pub struct StreamOctets {
     pub payload: u64,
     /// Octets handed on, each once.
     pub delivered: u64,
-    /// Octets that came again.
+    /// Octets that came again: the same as before, or at a place that was given up or delivered too long ago to tell.
     pub retransmitted: u64,
-    /// Octets that came again in a copy that differs from the first one. Octets already delivered cannot be compared
-    /// and count as retransmitted.
+    /// Octets that came again in a copy that differs from the first one, by whole ranges.
     pub conflicting: u64,
     /// Octets that were sent and are not in the capture.
     pub missing: u64,
-    /// Octets outside any window, or behind the FIN.
+    /// Octets that are no part of the stream: before its first known octet, outside any window, behind the FIN, in a
+    /// reset, a keep-alive or a SYN that proved to be a stray, and everything after [`crate::Interest::Ignore`].
     pub discarded: u64,
+}
+
+impl StreamOctets {
+    /// Counts captured octets that are no part of the stream.
+    pub(crate) fn discard(&mut self, octets: usize) {
+        self.payload += octets as u64;
+        self.discarded += octets as u64;
+    }
+}
+
+/// The Window Scale option (RFC 7323 §2.2) of a side's SYN.
+#[derive(Debug, Clone, Copy, Default)]
+enum Scale {
+    /// The SYN was not captured.
+    #[default]
+    Unknown,
+    /// It has none.
+    Absent,
+    /// It has this one.
+    Shift(u8),
 }
 
 /// The largest window RFC 7323 §2.3 allows is 2^30 octets: what is further away than that from what is expected does
 /// not belong to this stream.
 const WINDOW: i64 = 1 << 30;
 
+/// > … the shift count must be limited to 14 (RFC 7323 §2.3).
+const LARGEST_SHIFT: u8 = 14;
+
+/// A stream picked up in the middle can still begin earlier while no more pieces than this wait.
+const MOVABLE_PIECES: usize = 64;
+
 impl Stream {
-    /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4).
-    pub(crate) fn on_syn(&mut self, isn: SeqNumber) {
+    /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4). Returns by how much
+    /// offsets have become larger.
+    pub(crate) fn on_syn(&mut self, isn: SeqNumber) -> i64 {
         if !self.is_untouched() {
-            return;
+            return 0;
         }
-        self.move_origin(isn.plus(1));
+        let moved = self.move_origin(isn.plus(1));
         self.origin_is_settled = true;
+        moved
+    }
+
+    /// Another SYN of this side proved to be the one that counts.
+    pub(crate) fn begin_again(&mut self, isn: SeqNumber) {
+        self.origin = Some(isn.plus(1));
+        self.origin_is_settled = true;
+        (self.acknowledged, self.excused) = (0, 0);
+        (self.window_edge, self.stalled_since) = (None, None);
+    }
+
+    /// Whether no octet has been placed by the origin yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next == 0 && self.held.is_empty() && self.fin.is_none()
     }
 
     /// Whether nothing has been placed by the origin yet, so that a SYN may still set it.
     pub(crate) fn is_untouched(&self) -> bool {
-        !self.origin_is_settled && self.next == 0 && self.held.is_empty() && self.fin.is_none()
+        !self.origin_is_settled && self.is_empty()
     }
 
-    /// Whether a SYN with this number can be the one this stream began with.
-    pub(crate) fn began_with(&self, isn: SeqNumber) -> bool {
-        self.origin == Some(isn.plus(1)) || (self.origin.is_none() && !self.seen)
+    /// How it began, as far as is known.
+    pub(crate) fn beginning(&self) -> Beginning {
+        self.origin.map_or(Beginning::Unseen, Beginning::At)
     }
 
-    /// Makes the first number seen the origin, where nothing better is known.
-    pub(crate) fn assume_origin(&mut self, seq: SeqNumber) {
-        match self.origin {
-            None => self.origin = Some(seq),
-            // Picked up in the middle, and an earlier octet turns up before any was delivered.
-            Some(origin) if !self.origin_is_settled && self.next == 0 && self.held.is_empty() && !self.half_closed => {
-                let distance = i64::from(seq.distance_from(origin));
-                if (-WINDOW..0).contains(&distance) {
-                    self.move_origin(seq);
-                }
-            }
-            Some(_) => {}
+    /// Makes the first number seen the origin, where nothing better is known. Returns by how much offsets have become
+    /// larger.
+    pub(crate) fn assume_origin(&mut self, seq: SeqNumber) -> i64 {
+        let Some(origin) = self.origin else { return self.move_origin(seq) };
+        // Picked up in the middle, and an earlier octet turns up before any was delivered.
+        let may_move = !self.origin_is_settled && self.next == 0 && !self.half_closed;
+        let distance = i64::from(seq.distance_from(origin));
+        if may_move && (-WINDOW..0).contains(&distance) && self.held.pieces() <= MOVABLE_PIECES {
+            return self.move_origin(seq);
         }
+        0
     }
 
     /// Where the octet with this number stands: `None` if unknown or outside any window; negative before the origin.
@@ -114,10 +160,60 @@ impl Stream {
     /// Records an acknowledgment by the other side and returns the offset it stands for, without the FIN.
     pub(crate) fn on_ack(&mut self, ack: SeqNumber) -> Option<u64> {
         let offset = u64::try_from(self.offset_of(ack)?).ok()?;
+        // The FIN takes a number, too (RFC 9293 §3.4).
+        self.fin_acknowledged |= self.fin.is_some_and(|fin| offset > fin);
         let offset = self.fin.map_or(offset, |fin| offset.min(fin));
         self.was_acknowledged = true;
         self.acknowledged = self.acknowledged.max(offset);
         Some(offset)
+    }
+
+    /// How many octets of `other` this side is willing to receive, as it says in this segment; the most it can mean
+    /// where the SYN was not captured.
+    ///
+    /// > The window field … in a segment where the SYN bit is set … MUST NOT be scaled (RFC 7323 §2.2).
+    pub(crate) fn window(&self, segment: &Segment<'_>, other: &Self) -> u64 {
+        let shift = match (self.scale, other.scale) {
+            _ if segment.flags.syn => 0,
+            // Both sides have to send the option before either may scale.
+            (Scale::Absent, _) | (_, Scale::Absent) => 0,
+            (Scale::Shift(shift), _) => shift.min(LARGEST_SHIFT),
+            (Scale::Unknown, _) => LARGEST_SHIFT,
+        };
+        u64::from(segment.window) << shift
+    }
+
+    /// Records that the other side was willing to receive this many octets behind `offset`.
+    pub(crate) fn on_window(&mut self, offset: u64, octets: u64) {
+        let edge = offset.saturating_add(octets);
+        self.window_edge = Some(self.window_edge.map_or(edge, |before| before.max(edge)));
+    }
+
+    /// Records the option of this side's SYN.
+    pub(crate) fn on_window_scale(&mut self, shift: Option<u8>) {
+        self.scale = shift.map_or(Scale::Absent, Scale::Shift);
+    }
+
+    /// Whether the receiver takes a reset with this number for one.
+    ///
+    /// > If the RST bit is set and the sequence number is outside the current receive window, silently drop the segment
+    /// > (RFC 9293 §3.10.7.4).
+    ///
+    /// The window reaches from what was acknowledged to the edge of what was offered. Both are what the capture shows of
+    /// it: where it has shown more octets than that, they were received, and where it shows no window, the largest one
+    /// is assumed. A number within the window that is not the next one is answered by a challenge (RFC 5961 §3.2); the
+    /// other side then resets with the right one, so that it makes no difference to the end.
+    pub(crate) fn accepts_reset(&self, seq: SeqNumber) -> bool {
+        let Some(offset) = self.offset_of(seq) else { return false };
+        let Some(edge) = self.window_edge else { return true };
+        let seen = self.seen_end();
+        let last = edge.max(seen + u64::from(self.fin.is_some()));
+        u64::try_from(offset).is_ok_and(|offset| (self.acknowledged.min(seen)..=last).contains(&offset))
+    }
+
+    /// Offset behind the last octet that was captured or given up.
+    pub(crate) fn seen_end(&self) -> u64 {
+        self.held.end_offset().map_or(self.next, |end| end.max(self.next))
     }
 
     /// Records where the stream ends; the first FIN counts. One in front of octets that were captured ends nothing.
@@ -150,22 +246,28 @@ impl Stream {
         self.seen && offset > self.next.max(self.excused)
     }
 
-    fn move_origin(&mut self, origin: SeqNumber) {
-        if let Some(old) = self.origin {
-            let moved = i64::from(old.distance_from(origin));
+    fn move_origin(&mut self, origin: SeqNumber) -> i64 {
+        let moved = self.origin.map_or(0, |old| i64::from(old.distance_from(origin)));
+        if self.origin.is_some() {
             if self.was_acknowledged {
                 self.acknowledged = self.acknowledged.checked_add_signed(moved).unwrap_or(0);
             }
             self.fin = self.fin.and_then(|fin| fin.checked_add_signed(moved));
+            self.window_edge = self.window_edge.and_then(|edge| edge.checked_add_signed(moved));
             self.excused = 0;
+            if !self.held.is_empty() {
+                self.held.shift(u64::try_from(moved).unwrap_or(0));
+            }
         }
         self.origin = Some(origin);
+        moved
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assembler::Incoming;
 
     #[test]
     fn offsets_survive_the_wrap_of_sequence_numbers() {
@@ -194,9 +296,13 @@ mod tests {
         stream.assume_origin(SeqNumber::new(900));
         assert_eq!(stream.offset_of(SeqNumber::new(900)), Some(0));
         assert_eq!(stream.acknowledged, 110);
+        stream.held.insert(30, &Incoming { bytes: b"x", ..Incoming::default() }, |_| {});
+        assert_eq!(stream.assume_origin(SeqNumber::new(880)), 20);
+        assert_eq!(stream.held.first_offset(), Some(50), "what is held moves with it");
+        stream.held.pop_first();
         stream.next = 5;
         stream.assume_origin(SeqNumber::new(800));
-        assert_eq!(stream.offset_of(SeqNumber::new(900)), Some(0), "not once octets were delivered");
+        assert_eq!(stream.offset_of(SeqNumber::new(900)), Some(20), "not once octets were delivered");
     }
 
     #[test]

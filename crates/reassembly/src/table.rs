@@ -1,15 +1,20 @@
 //! All connections of a recording: one look-up per segment, idle time, limits.
 //!
-//! Flows live in a slab; a map leads from the key to the slot, and two chains through the slots — flows that are open,
-//! and flows that have ended and linger — hold them in the order of their last segment, so that the one silent for the
-//! longest is always at the front.
+//! Connections live in a slab; a map leads from the key to the slot. One chain through the slots for each [`Rank`] holds
+//! them in the order of their last segment, so that the one silent for the longest is always at the front, and all of a
+//! rank may be silent for the same time; another one holds those with octets that wait, in the order in which they began
+//! to.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::time::Duration;
 
-use capture::{Segment, Timestamp};
+use capture::{Segment, SeqNumber, Timestamp};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::chain::{Chain, Links};
+use crate::chain::{Chain, Linked, Links};
+use crate::ended::Ended;
 use crate::flow::{Claim, Flow};
+use crate::handshake::Handshake;
 use crate::key::{FlowKey, Side};
 use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
 
@@ -17,46 +22,105 @@ use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
 #[derive(Debug)]
 pub struct FlowTable<S> {
     limits: FlowLimits,
-    slots: HashMap<FlowKey, u32>,
+    /// Slots by the hash of their key.
+    slots: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     flows: Vec<Slot<S>>,
     free: Vec<u32>,
-    open: Chain,
-    lingering: Chain,
+    ranks: [Chain<BY_RANK>; Rank::ALL.len()],
+    waiting: Chain<BY_WAIT>,
     held: usize,
     now: Timestamp,
+    /// Before this time no connection has been silent for too long.
+    due: Timestamp,
     leap: Option<Timestamp>,
     counts: LimitCounts,
     connections: u64,
+    unclaimed_octets: u64,
 }
 
 #[derive(Debug)]
 struct Slot<S> {
-    flow: Option<Flow<S>>,
-    links: Links,
-    lingers: bool,
+    entry: Entry<S>,
+    rank: Rank,
+    is_waiting: bool,
+    by_rank: Links,
+    by_wait: Links,
 }
+
+#[derive(Debug)]
+enum Entry<S> {
+    Free,
+    Handshake(Handshake),
+    Flow(Box<Flow<S>>),
+    Ended(Ended),
+}
+
+/// What a connection has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// Its end, and it was handed over or is a mere handshake: it is only remembered.
+    Remembered,
+    /// Its end, and nothing is missing: only what the capture has out of order can be added.
+    Settling,
+    /// Its end, but octets still wait.
+    Lingering,
+    /// No octet yet.
+    Silent,
+    /// Octets.
+    Open,
+}
+
+impl Rank {
+    const ALL: [Self; 5] = [Self::Remembered, Self::Settling, Self::Lingering, Self::Silent, Self::Open];
+    /// Those that have shown their end.
+    const ENDED: [Self; 3] = [Self::Remembered, Self::Settling, Self::Lingering];
+
+    /// How long a connection of this rank may be silent.
+    fn patience(self, limits: &FlowLimits) -> Duration {
+        match self {
+            Self::Settling => limits.reorder_time,
+            Self::Remembered | Self::Lingering => limits.linger_time,
+            Self::Silent | Self::Open => limits.idle_time,
+        }
+    }
+}
+
+/// The links of the chain of each rank.
+const BY_RANK: usize = 0;
+/// The links of the chain of those with octets that wait.
+const BY_WAIT: usize = 1;
 
 impl<S> FlowTable<S> {
     /// An empty table.
     pub fn new(limits: FlowLimits) -> Self {
         Self {
             limits,
-            slots: HashMap::new(),
+            slots: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             flows: Vec::new(),
             free: Vec::new(),
-            open: Chain::default(),
-            lingering: Chain::default(),
+            ranks: Default::default(),
+            waiting: Chain::default(),
             held: 0,
             now: Timestamp::from_nanos(i64::MIN),
+            due: Timestamp::from_nanos(i64::MAX),
             leap: None,
             counts: LimitCounts::default(),
             connections: 0,
+            unclaimed_octets: 0,
         }
     }
 
     /// Connections seen so far.
     pub fn connections(&self) -> u64 {
         self.connections
+    }
+
+    /// Payload octets of segments that belong to no connection: resets of unknown ones, and what has come long after the
+    /// end of one.
+    pub fn unclaimed_octets(&self) -> u64 {
+        self.unclaimed_octets
     }
 
     /// How often each limit was reached so far.
@@ -68,13 +132,27 @@ impl<S> FlowTable<S> {
     pub fn push<O: FlowObserver<State = S>>(&mut self, segment: &Segment<'_>, observer: &mut O) {
         self.advance(segment.timestamp);
         let (key, side) = FlowKey::with_side(segment.source, segment.destination);
-        let slot = match self.slots.get(&key) {
+        let slot = match self.find(&key) {
             None => self.begin(key, side, segment, observer),
-            Some(&slot) => match self.flow_mut(slot).map(|(flow, limits)| flow.claim(side, segment, limits)) {
-                Some(Claim::Own) => Some(slot),
-                Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
-                Some(Claim::Stray) | None => None,
-            },
+            Some(slot) if self.advance_handshake(slot, side, segment) => None,
+            Some(slot) => {
+                self.make_flow(slot, observer);
+                self.settle_if_silent(slot, segment.timestamp, observer);
+                match self.claim(slot, side, segment) {
+                    Some(Claim::Own) => Some(slot),
+                    Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
+                    Some(Claim::Stray) => {
+                        if let Some((flow, _)) = self.flow_mut(slot) {
+                            flow.discard(side, segment);
+                        }
+                        None
+                    }
+                    Some(Claim::Tail) | None => {
+                        self.unclaimed_octets += segment.payload.len() as u64;
+                        None
+                    }
+                }
+            }
         };
         if let Some(slot) = slot {
             self.feed(slot, side, segment, observer);
@@ -99,12 +177,28 @@ impl<S> FlowTable<S> {
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);
         // In the order of their last segments, so that the result does not depend on the order of a hash map.
-        while let Some(slot) = self.lingering.front().or(self.open.front()) {
+        while let Some(slot) = self.oldest(&Rank::ENDED).or_else(|| self.oldest(&[Rank::Open, Rank::Silent])) {
             self.end(slot, FlowEnd::EndOfCapture, observer);
         }
     }
 
-    /// A connection that has not been seen before. A RST alone, or a bare FIN, is the tail of an old one.
+    fn claim(&mut self, slot: u32, side: Side, segment: &Segment<'_>) -> Option<Claim> {
+        let claim = match &mut self.flows.get_mut(slot as usize)?.entry {
+            Entry::Flow(flow) => flow.claim(side, segment, &self.limits),
+            Entry::Ended(ended) => {
+                let claim = ended.claim(side, segment, &self.limits);
+                if matches!(claim, Claim::Tail) {
+                    self.touch(slot, Rank::Remembered);
+                }
+                claim
+            }
+            Entry::Handshake(_) | Entry::Free => return None,
+        };
+        Some(claim)
+    }
+
+    /// A connection that has not been seen before; returned if the segment is still to be fed. A RST alone, or a bare FIN,
+    /// is the tail of an old one.
     fn begin<O: FlowObserver<State = S>>(
         &mut self,
         key: FlowKey,
@@ -114,12 +208,17 @@ impl<S> FlowTable<S> {
     ) -> Option<u32> {
         let says_nothing = segment.payload.is_empty() && segment.missing == 0;
         if segment.flags.rst || (segment.flags.fin && says_nothing) {
+            self.unclaimed_octets += segment.payload.len() as u64;
             return None;
         }
         if self.slots.len() >= self.limits.flows {
             self.evict(observer);
         }
-        Some(self.insert(key, Flow::open(key, side, segment, observer)))
+        if let Some(handshake) = Handshake::begin(key, side, segment) {
+            self.insert(&key, Entry::Handshake(handshake));
+            return None;
+        }
+        Some(self.insert(&key, Entry::Flow(Box::new(Flow::open(key, side, segment, observer)))))
     }
 
     /// The 4-tuple is used by a new connection: the old one ends, and the segment goes to the new one.
@@ -129,23 +228,29 @@ impl<S> FlowTable<S> {
         key: FlowKey,
         side: Side,
         segment: &Segment<'_>,
-        earlier_syn: Option<(std::net::SocketAddr, capture::SeqNumber, Timestamp)>,
+        earlier_syn: Option<(SeqNumber, Timestamp)>,
         observer: &mut O,
     ) -> Option<u32> {
         let idle = self
             .flow_mut(old)
             .is_some_and(|(flow, limits)| segment.timestamp.since(flow.last_seen()) > flow.patience(limits));
         self.end(old, if idle { FlowEnd::Idle } else { FlowEnd::Replaced }, observer);
-        let Some((_, isn, timestamp)) = earlier_syn else {
+        let Some((isn, timestamp)) = earlier_syn else {
             return self.begin(key, side, segment, observer);
         };
         let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
-        Some(self.insert(key, flow))
+        Some(self.insert(&key, Entry::Flow(Box::new(flow))))
     }
 
-    fn insert(&mut self, key: FlowKey, flow: Flow<S>) -> u32 {
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        let is_of_key = |&slot: &u32| self.flows.get(slot as usize).and_then(|place| place.entry.key()) == Some(key);
+        self.slots.find(self.hasher.hash_one(key), is_of_key).copied()
+    }
+
+    fn insert(&mut self, key: &FlowKey, entry: Entry<S>) -> u32 {
         self.connections += 1;
-        let fresh = Slot { flow: Some(flow), links: Links::default(), lingers: false };
+        let rank = Rank::Silent;
+        let fresh = Slot { entry, rank, is_waiting: false, by_rank: Links::default(), by_wait: Links::default() };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.flows.get_mut(slot as usize) {
@@ -160,107 +265,252 @@ impl<S> FlowTable<S> {
                 slot
             }
         };
-        self.slots.insert(key, slot);
-        self.open.push_back(slot, &mut self.flows);
+        let Self { slots, hasher, flows, .. } = self;
+        slots.insert_unique(hasher.hash_one(key), slot, |&slot| {
+            let key = flows.get(slot as usize).and_then(|place| place.entry.key());
+            key.map_or(0, |key| hasher.hash_one(key))
+        });
+        self.link(slot, rank);
         slot
     }
 
-    fn feed<O: FlowObserver<State = S>>(&mut self, slot: u32, side: Side, segment: &Segment<'_>, observer: &mut O) {
+    /// Whether the slot holds no more than a handshake, and the segment is of it.
+    fn advance_handshake(&mut self, slot: u32, side: Side, segment: &Segment<'_>) -> bool {
+        let Some(Slot { entry: Entry::Handshake(handshake), .. }) = self.flows.get_mut(slot as usize) else {
+            return false;
+        };
+        let advances = handshake.advance(side, segment, &self.limits);
+        if advances {
+            let rank = if handshake.has_ended() { Rank::Remembered } else { Rank::Silent };
+            self.touch(slot, rank);
+        }
+        advances
+    }
+
+    /// A handshake becomes a flow.
+    fn make_flow<O: FlowObserver<State = S>>(&mut self, slot: u32, observer: &mut O) {
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
-        let Some(flow) = place.flow.as_mut() else { return };
-        let (held_before, _) = flow.held_cost();
-        flow.segment(side, segment, &self.limits, observer);
-        let (mut held_after, largest) = flow.held_cost();
-        if held_after > 0 {
-            if largest > self.limits.held_octets_per_direction {
-                self.counts.held_per_direction += 1;
-                flow.shrink(self.limits.held_octets_per_direction, observer);
-            }
-            if (self.held - held_before) + flow.held_cost().0 > self.limits.held_octets_per_table {
-                self.counts.held_per_table += 1;
+        if !matches!(place.entry, Entry::Handshake(_)) {
+            return;
+        }
+        if let Entry::Handshake(handshake) = std::mem::replace(&mut place.entry, Entry::Free)
+            && let Some(flow) = handshake.into_flow(&self.limits, observer)
+        {
+            place.entry = Entry::Flow(Box::new(flow));
+        }
+    }
+
+    fn feed<O: FlowObserver<State = S>>(&mut self, slot: u32, side: Side, segment: &Segment<'_>, observer: &mut O) {
+        let Some((flow, limits)) = self.flow_mut(slot) else { return };
+        let held_before = flow.held_cost();
+        flow.segment(side, segment, limits, observer);
+        let mut held = flow.held_cost();
+        let is_too_much = held > 0 && flow.largest_held_cost() > limits.held_octets_per_direction;
+        if is_too_much {
+            flow.shrink(limits.held_octets_per_direction, observer);
+            held = flow.held_cost();
+        }
+        let settles_after = flow.settles_after(limits);
+        let rank = match settles_after {
+            Some(time) if time <= limits.reorder_time => Rank::Settling,
+            _ if flow.has_ended() => Rank::Lingering,
+            _ if flow.is_silent() => Rank::Silent,
+            _ => Rank::Open,
+        };
+        self.counts.held_per_direction += u64::from(is_too_much);
+        self.touch(slot, rank);
+        if held != held_before {
+            self.held = self.held - held_before + held;
+            self.note_waiting(slot, held > 0);
+            self.make_room(observer);
+        }
+        if settles_after == Some(Duration::ZERO) {
+            self.settle(slot, observer);
+        }
+    }
+
+    /// Hands over a connection that has ended and been silent since, by its own packets.
+    fn settle_if_silent<O: FlowObserver<State = S>>(&mut self, slot: u32, now: Timestamp, observer: &mut O) {
+        let is_silent = self.flow_mut(slot).is_some_and(|(flow, limits)| {
+            flow.settles_after(limits).is_some_and(|time| now.since(flow.last_seen()) > time)
+        });
+        if is_silent {
+            self.settle(slot, observer);
+        }
+    }
+
+    /// Hands over a connection that has ended; it is remembered.
+    fn settle<O: FlowObserver<State = S>>(&mut self, slot: u32, observer: &mut O) {
+        self.note_waiting(slot, false);
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
+        place.entry = Entry::Ended(flow.remembered());
+        self.touch(slot, Rank::Remembered);
+        self.hand_over(flow, FlowEnd::Closed, observer);
+    }
+
+    fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Box<Flow<S>>, reason: FlowEnd, observer: &mut O) {
+        self.held -= flow.held_cost();
+        flow.finish(observer);
+        let end = flow.end_or(reason);
+        observer.close(*flow, end);
+    }
+
+    /// Moves a connection to the end of the chain of its rank.
+    fn touch(&mut self, slot: u32, rank: Rank) {
+        self.unlink(slot);
+        self.link(slot, rank);
+    }
+
+    fn link(&mut self, slot: u32, rank: Rank) {
+        if let Some(place) = self.flows.get_mut(slot as usize) {
+            place.rank = rank;
+            self.due = self.due.min(place.entry.last_seen().plus(rank.patience(&self.limits)));
+        }
+        if let Some(chain) = self.ranks.get_mut(rank as usize) {
+            chain.push_back(slot, &mut self.flows);
+        }
+    }
+
+    /// Takes a connection out of the chain of its rank.
+    fn unlink(&mut self, slot: u32) {
+        let rank = self.flows.get(slot as usize).map(|place| place.rank as usize);
+        if let Some(chain) = rank.and_then(|rank| self.ranks.get_mut(rank)) {
+            chain.remove(slot, &mut self.flows);
+        }
+    }
+
+    fn front(&self, rank: Rank) -> Option<u32> {
+        self.ranks.get(rank as usize).and_then(Chain::front)
+    }
+
+    /// Of the connections at the front of these chains the one silent for the longest.
+    fn oldest(&self, ranks: &[Rank]) -> Option<u32> {
+        ranks.iter().filter_map(|&rank| self.front(rank)).min_by_key(|&slot| self.last_seen(slot))
+    }
+
+    /// Records whether octets of this connection wait.
+    fn note_waiting(&mut self, slot: u32, waits: bool) {
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        let was_waiting = std::mem::replace(&mut place.is_waiting, waits);
+        match (was_waiting, waits) {
+            (false, true) => self.waiting.push_back(slot, &mut self.flows),
+            (true, false) => self.waiting.remove(slot, &mut self.flows),
+            _ => {}
+        }
+    }
+
+    /// Where too much waits, the connection that has waited for the longest waits no longer: not the one that comes now,
+    /// which may be fine in a moment.
+    fn make_room<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
+        while self.held > self.limits.held_octets_per_table
+            && let Some(slot) = self.waiting.front()
+        {
+            self.counts.held_per_table += 1;
+            if let Some((flow, _)) = self.flow_mut(slot) {
+                let before = flow.held_cost();
                 flow.shrink(0, observer);
+                self.held -= before;
             }
-            held_after = flow.held_cost().0;
-        }
-        self.held = self.held - held_before + held_after;
-        let was_lingering = place.lingers;
-        let lingers = flow.has_ended();
-        place.lingers = lingers;
-        if was_lingering {
-            self.lingering.remove(slot, &mut self.flows);
-        } else {
-            self.open.remove(slot, &mut self.flows);
-        }
-        if lingers {
-            self.lingering.push_back(slot, &mut self.flows);
-        } else {
-            self.open.push_back(slot, &mut self.flows);
+            self.note_waiting(slot, false);
         }
     }
 
     /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
     /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
     fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        for chain in [true, false] {
-            while let Some(slot) = if chain { self.lingering.front() } else { self.open.front() } {
-                let now = self.now;
-                let silent = self
-                    .flow_mut(slot)
-                    .is_some_and(|(flow, limits)| now.since(flow.last_seen()) > flow.patience(limits));
-                if !silent {
-                    self.pass_over_the_future(slot, chain);
-                    break;
+        if self.now <= self.due {
+            return;
+        }
+        self.due = Timestamp::from_nanos(i64::MAX);
+        for rank in Rank::ALL {
+            while let Some((slot, last_seen)) = self.front(rank).and_then(|slot| Some((slot, self.last_seen(slot)?))) {
+                let due = last_seen.plus(rank.patience(&self.limits));
+                if self.now > due {
+                    match rank {
+                        Rank::Settling => self.settle(slot, observer),
+                        _ => self.end(slot, FlowEnd::Idle, observer),
+                    }
+                    continue;
                 }
-                self.end(slot, FlowEnd::Idle, observer);
+                if last_seen > self.now {
+                    // Its time was corrupt: it must not stand in the way of those behind it, which are looked at next.
+                    self.touch(slot, rank);
+                    self.due = self.now;
+                }
+                self.due = self.due.min(due);
+                break;
             }
         }
     }
 
-    /// A flow whose last packet is later than now (its time was corrupt) must not stand in the way of those behind it.
-    fn pass_over_the_future(&mut self, slot: u32, lingers: bool) {
-        let now = self.now;
-        if self.flow_mut(slot).is_some_and(|(flow, _)| flow.last_seen() > now) {
-            let chain = if lingers { &mut self.lingering } else { &mut self.open };
-            chain.remove(slot, &mut self.flows);
-            chain.push_back(slot, &mut self.flows);
-        }
-    }
-
-    /// Makes room for one more connection.
+    /// Makes room for one more connection. One that has shown octets goes last: a flood of SYNs must not end it.
     fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        if let Some(slot) = self.lingering.front() {
-            self.end(slot, FlowEnd::Evicted, observer);
-        } else if let Some(slot) = self.open.front() {
-            self.counts.flows_evicted += 1;
-            self.end(slot, FlowEnd::Evicted, observer);
-        }
+        let [remembered, settling, lingering] = Rank::ENDED;
+        let oldest = self.oldest(&[remembered, settling, lingering, Rank::Silent]).or(self.front(Rank::Open));
+        let Some(slot) = oldest else { return };
+        let is_open = self.flows.get(slot as usize).is_some_and(|place| !Rank::ENDED.contains(&place.rank));
+        self.counts.flows_evicted += u64::from(is_open);
+        self.end(slot, FlowEnd::Evicted, observer);
     }
 
     fn end<O: FlowObserver<State = S>>(&mut self, slot: u32, reason: FlowEnd, observer: &mut O) {
-        let Some(place) = self.flows.get(slot as usize) else { return };
-        if place.lingers {
-            self.lingering.remove(slot, &mut self.flows);
-        } else {
-            self.open.remove(slot, &mut self.flows);
+        self.make_flow(slot, observer);
+        self.unlink(slot);
+        self.note_waiting(slot, false);
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        let entry = std::mem::replace(&mut place.entry, Entry::Free);
+        let Some(hash) = entry.key().map(|key| self.hasher.hash_one(key)) else { return };
+        if let Ok(entry) = self.slots.find_entry(hash, |&other| other == slot) {
+            entry.remove();
         }
-        let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(|place| place.flow.take()) else { return };
-        self.slots.remove(&flow.info().key);
         self.free.push(slot);
-        self.held -= flow.held_cost().0;
-        flow.finish(observer);
-        let end = flow.end_or(reason);
-        observer.close(flow, end);
+        if let Entry::Flow(flow) = entry {
+            self.hand_over(flow, reason, observer);
+        }
+    }
+
+    fn last_seen(&self, slot: u32) -> Option<Timestamp> {
+        self.flows.get(slot as usize).map(|place| place.entry.last_seen())
     }
 
     fn flow_mut(&mut self, slot: u32) -> Option<(&mut Flow<S>, &FlowLimits)> {
-        let flow = self.flows.get_mut(slot as usize)?.flow.as_mut()?;
-        Some((flow, &self.limits))
+        match &mut self.flows.get_mut(slot as usize)?.entry {
+            Entry::Flow(flow) => Some((flow, &self.limits)),
+            Entry::Handshake(_) | Entry::Ended(_) | Entry::Free => None,
+        }
     }
 }
 
-impl<S> AsMut<Links> for Slot<S> {
-    fn as_mut(&mut self) -> &mut Links {
-        &mut self.links
+impl<S> Entry<S> {
+    fn key(&self) -> Option<&FlowKey> {
+        match self {
+            Self::Free => None,
+            Self::Handshake(handshake) => Some(handshake.key()),
+            Self::Flow(flow) => Some(&flow.info().key),
+            Self::Ended(ended) => Some(&ended.key),
+        }
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        match self {
+            Self::Free => Timestamp::default(),
+            Self::Handshake(handshake) => handshake.last_seen(),
+            Self::Flow(flow) => flow.last_seen(),
+            Self::Ended(ended) => ended.last_seen,
+        }
+    }
+}
+
+impl<S> Linked<BY_RANK> for Slot<S> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.by_rank
+    }
+}
+
+impl<S> Linked<BY_WAIT> for Slot<S> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.by_wait
     }
 }
 
@@ -301,6 +551,8 @@ mod tests {
             ack: None,
             flags: Flags { syn: flags.contains('S'), fin: flags.contains('F'), rst: flags.contains('R') },
             payload: payload.as_bytes(),
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::from_nanos(second * 1_000_000_000),
@@ -377,6 +629,52 @@ mod tests {
         let early = |port| [from(port, 0, "S", "", 0), from(port, 11, "", "a", 0)];
         let (table, _) = table(limits, &[early(1), early(2), early(3)].concat());
         assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (0, 1));
+    }
+
+    /// Somebody who lets octets wait behind holes on many connections must not take the room of others.
+    #[test]
+    fn the_flow_that_has_waited_for_the_longest_makes_room() {
+        let limits = FlowLimits { held_octets_per_table: TWO_PIECES, ..FlowLimits::default() };
+        let early = |port, second| [from(port, 0, "S", "", second), from(port, 11, "", "a", second)];
+        // The first one goes on, and still it is the one that waits for the longest.
+        let segments = [early(1, 0).as_slice(), &early(2, 1), &[from(1, 0, "S", "", 2)], &early(3, 3)].concat();
+        let (mut table, _) = table(limits, &segments);
+        let waiting = [1, 2, 3].map(|port| {
+            let key = FlowKey::new(from(port, 0, "", "", 0).source, from(port, 0, "", "", 0).destination);
+            let slot = table.find(&key).expect("a connection");
+            table.flow_mut(slot).map(|(flow, _)| flow.held_cost() > 0)
+        });
+        assert_eq!(waiting, [Some(false), Some(true), Some(true)]);
+    }
+
+    /// A flood of SYNs ends nothing but other connections that have shown no octet.
+    #[test]
+    fn connections_that_have_shown_octets_are_evicted_last() {
+        let limits = FlowLimits { flows: 3, ..FlowLimits::default() };
+        let mail = [from(1, 0, "S", "", 0), from(1, 1, "", "EHLO", 1)];
+        let flood = (10..20).map(|port| from(port, 0, "S", "", i64::from(port)));
+        let (mut table, mut ends) = table(limits, &mail.into_iter().chain(flood).collect::<Vec<_>>());
+        assert_eq!(ends.0, (10..18).map(|port| (port, FlowEnd::Evicted)).collect::<Vec<_>>());
+        table.finish(&mut ends);
+        assert!(ends.0.contains(&(1, FlowEnd::EndOfCapture)));
+    }
+
+    /// One that has been closed is remembered for as long as one that has only begun.
+    #[test]
+    fn of_ended_and_of_begun_connections_the_one_silent_for_longer_is_evicted() {
+        let limits = FlowLimits { flows: 2, ..FlowLimits::default() };
+        let ended = |second| [from(1, 0, "S", "", second), from(1, 1, "F", "x", second)];
+        let begun = |second| from(2, 0, "S", "", second);
+        let (_, ends) = table(limits, &[&ended(0)[..], &[begun(1), from(3, 0, "S", "", 2)]].concat());
+        assert_eq!(ends.0, [(1, FlowEnd::Closed)]);
+        let (_, ends) = super::tests::table(limits, &[&[begun(0)][..], &ended(1), &[from(3, 0, "S", "", 2)]].concat());
+        assert_eq!(ends.0, [(2, FlowEnd::Evicted)]);
+    }
+
+    /// Ten million SYNs must not need much memory: a connection that has shown no octet has no streams.
+    #[test]
+    fn a_handshake_takes_a_fraction_of_the_memory_of_a_flow() {
+        assert!(size_of::<Slot<()>>() <= 224, "{} octets", size_of::<Slot<()>>());
     }
 
     #[test]

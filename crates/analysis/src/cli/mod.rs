@@ -3,6 +3,7 @@
 mod arguments;
 
 use std::io::{self, BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use clap::Parser;
 
 use crate::message::MessageOptions;
 use crate::plan::Plan;
-use crate::report::{CaptureFile, Report};
+use crate::report::{Capture, CaptureFile, Report};
 use crate::session::Options;
 use crate::{context, features, insights, run, summary};
 use arguments::{Arguments, Command};
@@ -31,17 +32,17 @@ pub fn main() -> ExitCode {
 
 fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let common = arguments.command.common();
-    if let Some(jobs) = common.jobs {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.get()).build_global();
-        pool.context("cannot start the threads that --jobs asks for")?;
-    }
+    // The thread that reads is one of them.
+    let helpers = jobs(&arguments.command).get().saturating_sub(1).max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(helpers).build_global();
+    pool.context("cannot start the threads that --jobs asks for")?;
     let plan = Plan::new(&common.files);
     if plan.inputs.is_empty() {
         plan.unreadable.iter().for_each(|input| complain(&input.message));
         return Ok(ExitCode::from(2));
     }
-    let report = run::analyse(&plan, options(&arguments.command));
-    let files = &report.capture.files;
+    let product = Product::of(&arguments.command, &plan)?;
+    let files = &product.capture().files;
     let damaged: Vec<String> = files.iter().flat_map(CaptureFile::damages).collect();
     let warnings = files.iter().filter_map(|file| file.condition.warning(&file.path));
     damaged.iter().cloned().chain(warnings).for_each(|message| complain(&message));
@@ -49,11 +50,76 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if nothing_read {
         return Ok(ExitCode::from(2));
     }
-    print(&arguments.command, &report)?;
+    product.print()?;
     let code = if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) };
     // The process ends here: giving millions of small pieces of memory back one by one would only take time.
-    std::mem::forget(report);
+    std::mem::forget(product);
     Ok(code)
+}
+
+/// What was read, in the shape that the command needs: no more is kept of the sessions than that.
+enum Product {
+    Overview(summary::Overview, Capture),
+    Lines(features::Lines, Capture),
+    Context(Report, u8, usize),
+    Insights(Report, insights::Options),
+}
+
+impl Product {
+    fn of(command: &Command, plan: &Plan) -> anyhow::Result<Self> {
+        let options = options(command);
+        Ok(match command {
+            Command::Summary { .. } => {
+                let mut overview = summary::Overview::default();
+                let capture = run::read(plan, options, |session| overview.add(&session));
+                Self::Overview(overview, capture)
+            }
+            Command::Features { .. } => {
+                let (lines, capture) = features::read(plan, options, jobs(command))?;
+                Self::Lines(lines, capture)
+            }
+            Command::Context { detail_level, max_conversations, .. } => {
+                Self::Context(run::analyse(plan, options), *detail_level, *max_conversations)
+            }
+            Command::Insights { no_queries, no_response_codes, internal_domains, detect_tunneling, .. } => {
+                let wanted = insights::Options {
+                    queries: !no_queries,
+                    response_codes: !no_response_codes,
+                    internal_domains: internal_domains.clone(),
+                    tunneling: *detect_tunneling,
+                };
+                Self::Insights(run::analyse(plan, options), wanted)
+            }
+        })
+    }
+
+    fn capture(&self) -> &Capture {
+        match self {
+            Self::Overview(_, capture) | Self::Lines(_, capture) => capture,
+            Self::Context(report, ..) | Self::Insights(report, _) => &report.capture,
+        }
+    }
+
+    fn print(&self) -> anyhow::Result<()> {
+        let mut out = BufWriter::with_capacity(OUTPUT_OCTETS, io::stdout().lock());
+        match self {
+            Self::Overview(overview, capture) => overview.write(capture, &mut out)?,
+            Self::Lines(lines, capture) => lines.write(capture, &mut out)?,
+            Self::Context(report, level, most) => context::write(report, *level, *most, &mut out)?,
+            Self::Insights(report, wanted) => insights::write(report, wanted, &mut out)?,
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// Octets that are written to standard output at a time.
+const OUTPUT_OCTETS: usize = 256 << 10;
+
+/// The number of threads that was asked for, or that of the cores.
+fn jobs(command: &Command) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    command.common().jobs.unwrap_or_else(cores)
 }
 
 fn options(command: &Command) -> Options {
@@ -65,28 +131,6 @@ fn options(command: &Command) -> Options {
         options.message = MessageOptions { fields: false, headers: false, ..MessageOptions::default() };
     }
     options
-}
-
-fn print(command: &Command, report: &Report) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match command {
-        Command::Summary { .. } => summary::write(report, &mut out)?,
-        Command::Features { .. } => features::write(report, &mut out)?,
-        Command::Context { detail_level, max_conversations, .. } => {
-            context::write(report, *detail_level, *max_conversations, &mut out)?;
-        }
-        Command::Insights { no_queries, no_response_codes, internal_domains, detect_tunneling, .. } => {
-            let options = insights::Options {
-                queries: !no_queries,
-                response_codes: !no_response_codes,
-                internal_domains: internal_domains.clone(),
-                tunneling: *detect_tunneling,
-            };
-            insights::write(report, &options, &mut out)?;
-        }
-    }
-    out.flush()?;
-    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "the one place where diagnostics are written")]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::output::time::Time;
 use crate::report::Report;
@@ -21,7 +22,7 @@ pub struct TunnelingAnalysis {
 enum Pattern {
     LargeDataTransfer {
         session: String,
-        mail_from: Option<String>,
+        mail_from: Option<SmolStr>,
         message_bytes: u64,
         description: String,
     },

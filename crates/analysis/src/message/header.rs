@@ -3,7 +3,7 @@
 use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 use serde::Serialize;
 
-use super::{Message, MessageOptions};
+use super::{Fields, MessageOptions};
 use crate::output::text;
 
 /// A header field.
@@ -24,27 +24,19 @@ pub struct Mailbox {
     pub address: Option<String>,
 }
 
-/// Fills in what the header (or the whole message, where it was kept) says.
-pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions) -> Message {
+/// What the header (or the whole message, where it was kept) says.
+pub(super) fn read(octets: &[u8], options: &MessageOptions) -> Fields {
     let parser = fields_that_are_printed();
     let parsed = if options.body { parser.with_mime_headers().parse(octets) } else { parser.parse_headers(octets) };
     let Some(parsed) = parsed else {
-        message.headers = options.headers.then(Vec::new);
-        return message;
+        return Fields { headers: options.headers.then(Vec::new), ..Fields::default() };
     };
-    message.subject = parsed.subject().map(str::to_owned);
     // RFC 5322 §3.6 allows each of these once, and real mail has them more than once: no address is lost.
     let all = |name: HeaderName<'static>| {
         let values = parsed.headers().iter().filter(|header| header.name == name);
         values.filter_map(|header| header.value.as_address()).flat_map(mailboxes).collect::<Vec<_>>()
     };
-    message.from = all(HeaderName::From);
-    message.to = all(HeaderName::To);
-    message.cc = all(HeaderName::Cc);
-    message.reply_to = all(HeaderName::ReplyTo);
-    message.date = parsed.date().map(mail_parser::DateTime::to_rfc3339);
-    message.message_id = parsed.message_id().map(str::to_owned);
-    if options.headers {
+    let listed = || {
         let list = parsed.headers().iter().map(|header| Header {
             name: header.name().to_owned(),
             value: match &header.value {
@@ -52,15 +44,22 @@ pub(super) fn read(mut message: Message, octets: &[u8], options: &MessageOptions
                 _ => unfolded(octets.get(header.offset_start() as usize..header.offset_end() as usize)),
             },
         });
-        message.headers = Some(list.collect());
+        list.collect()
+    };
+    Fields {
+        subject: parsed.subject().map(str::to_owned),
+        from: all(HeaderName::From),
+        to: all(HeaderName::To),
+        cc: all(HeaderName::Cc),
+        reply_to: all(HeaderName::ReplyTo),
+        date: parsed.date().map(mail_parser::DateTime::to_rfc3339),
+        message_id: parsed.message_id().map(str::to_owned),
+        headers: options.headers.then(listed),
+        text: if options.body { parsed.body_text(0).map(std::borrow::Cow::into_owned) } else { None },
     }
-    if options.body {
-        message.text = parsed.body_text(0).map(std::borrow::Cow::into_owned);
-    }
-    message
 }
 
-/// Parses what [`Message`] has a field for, and takes the rest as text.
+/// Parses what [`Fields`] has a field for, and takes the rest as text.
 fn fields_that_are_printed() -> MessageParser {
     MessageParser::new()
         .header_address(HeaderName::From)
@@ -103,8 +102,8 @@ fn unfolded(raw: Option<&[u8]>) -> String {
 mod tests {
     use super::*;
 
-    fn header(octets: &[u8]) -> Message {
-        read(Message::default(), octets, &MessageOptions::default())
+    fn header(octets: &[u8]) -> Fields {
+        read(octets, &MessageOptions::default())
     }
 
     /// RFC 2047 section 8.

@@ -6,10 +6,11 @@ mod header;
 pub(crate) use body::Body;
 pub use header::{Header, Mailbox};
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-/// What was sent as a message.
-#[derive(Debug, Clone, Default, Serialize)]
+/// What was sent as a message: how much, and the octets that were kept of it.
+#[derive(Debug, Clone, Default)]
 pub struct Message {
     /// Octets captured, dots unstuffed, with the CRLF before the dot line and without that line; for BDAT the sum of the
     /// chunks.
@@ -22,6 +23,50 @@ pub struct Message {
     pub cut: Option<Cut>,
     /// SHA-256 of the message, on request.
     pub sha256: Option<String>,
+    /// The header, or the whole message where the body was asked for; up to the limits of [`MessageOptions`].
+    kept: Vec<u8>,
+    /// What is wanted of it.
+    options: MessageOptions,
+}
+
+impl Message {
+    /// Reads the header, and the body where it was asked for. It is read anew at each call: only who prints a message
+    /// needs it, and does so once.
+    pub fn fields(&self) -> Fields {
+        if self.options.fields { header::read(&self.kept, &self.options) } else { Fields::default() }
+    }
+}
+
+/// As the contract has it: the counts, then the fields.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut message = serializer.serialize_struct("Message", 14)?;
+        message.serialize_field("bytes", &self.bytes)?;
+        message.serialize_field("wire_bytes", &self.wire_bytes)?;
+        message.serialize_field("complete", &self.complete)?;
+        message.serialize_field("cut", &self.cut)?;
+        message.serialize_field("sha256", &self.sha256)?;
+        let fields = self.fields();
+        message.serialize_field("subject", &fields.subject)?;
+        message.serialize_field("from", &fields.from)?;
+        message.serialize_field("to", &fields.to)?;
+        message.serialize_field("cc", &fields.cc)?;
+        message.serialize_field("reply_to", &fields.reply_to)?;
+        message.serialize_field("date", &fields.date)?;
+        message.serialize_field("message_id", &fields.message_id)?;
+        if let Some(headers) = &fields.headers {
+            message.serialize_field("headers", headers)?;
+        }
+        if let Some(text) = &fields.text {
+            message.serialize_field("text", text)?;
+        }
+        message.end()
+    }
+}
+
+/// What the header of a message says, and its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
     /// Subject, decoded (RFC 2047).
     pub subject: Option<String>,
     /// From (RFC 5322 §3.6.2).
@@ -37,10 +82,8 @@ pub struct Message {
     /// Message-ID without its angle brackets.
     pub message_id: Option<String>,
     /// All header fields in order, decoded; `None` where they were not asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Vec<Header>>,
     /// The decoded text body; `None` where it was not asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 

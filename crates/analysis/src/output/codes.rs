@@ -1,8 +1,9 @@
 //! Reply codes in JSON: text, as on the wire. Kept as numbers: there is one in every reply of a recording.
 
 use std::fmt;
+use std::io::Write;
 
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser};
 use smtp_parser::{EnhancedCode, ReplyCode};
 
 /// A reply code (RFC 5321 §4.2); three digits in JSON and in text.
@@ -41,13 +42,21 @@ impl Serialize for Code {
     }
 }
 
+/// Octets that the three numbers and the points between them can take. The text is made on the stack, because almost
+/// every reply has one.
+const LONGEST: usize = "255.65535.65535".len();
+
 /// An enhanced status code (RFC 3463), such as `5.1.1`; text in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enhanced(pub EnhancedCode);
 
 impl Serialize for Enhanced {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        let mut text = [0; LONGEST];
+        let mut rest = text.as_mut_slice();
+        let length = write!(rest, "{}", self.0).map(|()| LONGEST - rest.len());
+        let written = length.ok().and_then(|length| std::str::from_utf8(text.get(..length)?).ok());
+        serializer.serialize_str(written.ok_or_else(|| ser::Error::custom("longer than any status code"))?)
     }
 }
 
@@ -63,5 +72,7 @@ mod tests {
         assert_eq!((code(554).class(), code(554).is(554)), (5, true));
         let enhanced = EnhancedCode::parse(b"5.1.1 no").unwrap();
         assert_eq!(serde_json::to_string(&Enhanced(enhanced)).unwrap(), "\"5.1.1\"");
+        let longest = EnhancedCode::parse(b"5.999.999 no").unwrap();
+        assert_eq!(serde_json::to_string(&Enhanced(longest)).unwrap(), "\"5.999.999\"");
     }
 }

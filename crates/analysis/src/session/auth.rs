@@ -103,7 +103,7 @@ impl AuthExchange {
         self.cancelled |= response.is_cancel();
         self.sasl.respond(response);
         if let Some(kept) = self.responses.as_mut().filter(|kept| kept.len() < RESPONSES_KEPT) {
-            kept.push(SecretText(text(response.reveal())));
+            kept.push(SecretText(text(response.reveal()).into()));
         }
     }
 
@@ -129,9 +129,9 @@ impl AuthExchange {
         let identity = self.sasl.identity();
         let password = self.responses.as_ref().and_then(|_| self.sasl.password());
         AuthAttempt {
-            username: identity.username.as_deref().map(text),
-            authorization_id: identity.authorization_id.as_deref().map(text),
-            password: password.map(|password| SecretText(text(password.reveal()))),
+            username: identity.username.as_deref().map(|name| text(name).into()),
+            authorization_id: identity.authorization_id.as_deref().map(|name| text(name).into()),
+            password: password.map(|password| SecretText(text(password.reveal()).into())),
             mechanism: self.mechanism,
             outcome,
             code,

@@ -3,6 +3,7 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
+use smol_str::SmolStr;
 use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
 
 use super::Options;
@@ -51,7 +52,7 @@ pub(crate) struct Dialogue {
     pub(crate) responses: Vec<Response>,
     pub(crate) greeting: Option<Greeting>,
     greeting_expected: bool,
-    pub(crate) helo: Option<(Verb, Option<String>)>,
+    pub(crate) helo: Option<(Verb, Option<SmolStr>)>,
     pub(super) helo_accepted: bool,
     pub(crate) extensions: Vec<ExtensionOffer>,
     pub(crate) auth: Vec<AuthAttempt>,

@@ -1,5 +1,6 @@
 //! What a command does, once its reply is known (or known not to come).
 
+use smol_str::SmolStr;
 use smtp_parser::{Reply, Verb};
 
 use super::dialogue::{Dialogue, Next};
@@ -7,7 +8,7 @@ use super::limits::SessionLimit;
 use super::pending::{Kind, Pending};
 use crate::model::{ExtensionOffer, Response, StartTls};
 use crate::output::codes::Code;
-use crate::output::text;
+use crate::output::{text, upper_case};
 use crate::transaction::Ending;
 
 impl Dialogue {
@@ -104,7 +105,7 @@ impl Dialogue {
         }
     }
 
-    fn hello(&mut self, verb: Verb, domain: Option<String>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
+    fn hello(&mut self, verb: Verb, domain: Option<SmolStr>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
         if taken || !self.helo_accepted {
             self.helo = Some((verb, domain));
             self.helo_accepted |= taken;
@@ -122,7 +123,7 @@ impl Dialogue {
     /// RFC 5321 §4.1.1.1: an EHLO reply has a keyword on each line but the first.
     pub(super) fn note_extensions(&mut self, reply: &Reply<'_>) {
         let offers = reply.extensions().map(|offer| ExtensionOffer {
-            keyword: text(offer.keyword).to_ascii_uppercase(),
+            keyword: upper_case(offer.keyword),
             parameters: offer.parameters.map(text).collect(),
         });
         self.extensions = offers.collect();

@@ -62,7 +62,7 @@ impl Tracker {
         let (mut transactions, further_transactions, reached) = dialogue.transactions.into_parts();
         let mut further = dialogue.further;
         if let Some(totals) = further_transactions {
-            further.get_or_insert_default().totals.add(&totals);
+            further.get_or_insert_default().totals.merge(&totals);
         }
         keep_to(&mut transactions, dialogue.commands.len());
         locate_replies(&mut transactions, &dialogue.responses);
@@ -99,7 +99,7 @@ impl Tracker {
             },
             greeting: dialogue.greeting,
             helo,
-            helo_verb: helo_verb.map(|verb| verb.as_str().to_owned()),
+            helo_verb: helo_verb.map(|verb| verb.as_str()),
             extensions: dialogue.extensions,
             commands: dialogue.commands,
             responses: dialogue.responses,
@@ -148,9 +148,11 @@ fn octets<S>(flow: &Flow<S>, direction: Direction) -> DirectionOctets {
     let octets = flow.octets(direction);
     DirectionOctets {
         payload: octets.payload,
+        delivered: octets.delivered,
         retransmitted: octets.retransmitted,
         missing: octets.missing,
         conflicting: octets.conflicting,
+        discarded: octets.discarded,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 use smtp_parser::CommandLine;
 
 use super::dialogue::Dialogue;
@@ -46,9 +47,9 @@ impl Dialogue {
         }
         self.commands.push(Command {
             command: match line.known_verb() {
-                Some(verb) => verb.as_str().into(),
-                None if is_secret => REDACTED.into(),
-                None => text(line.verb).into(),
+                Some(verb) => SmolStr::new_static(verb.as_str()),
+                None if is_secret => SmolStr::new_static(REDACTED),
+                None => text(line.verb),
             },
             parameter: self.parameter(line, is_secret),
             timestamp,

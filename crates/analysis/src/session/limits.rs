@@ -153,7 +153,10 @@ mod tests {
         assert_eq!(reached(&[(Client, &longest), (Server, "250 ok\r\n")]).1, 0);
         let (session, count) = reached(&[(Client, &longer), (Server, &reply)]);
         assert_eq!(count, 2);
-        assert_eq!(session.commands.last().and_then(|line| line.parameter.as_ref()).map(String::len), Some(65_531));
+        assert_eq!(
+            session.commands.last().and_then(|line| line.parameter.as_ref()).map(|text| text.len()),
+            Some(65_531)
+        );
         let kinds: Vec<_> = session.anomalies.iter().map(|anomaly| anomaly.kind).collect();
         assert_eq!(kinds, [AnomalyKind::LineTooLong; 2]);
     }

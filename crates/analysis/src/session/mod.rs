@@ -225,9 +225,11 @@ impl Tracker {
         }
     }
 
-    /// A copy of octets differed from the first.
-    pub(crate) fn conflict(&mut self, role: Role, octets: u64, at: Stamp) {
-        self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, format!("{octets} octets"));
+    /// A copy of octets differed from the first; `lengths` are those of the segments that brought them.
+    pub(crate) fn conflict(&mut self, role: Role, octets: u64, lengths: (u64, u64), at: Stamp) {
+        let (first, later) = lengths;
+        let detail = format!("{octets} octets, first in a segment of {first}, later in another version of {later}");
+        self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, detail);
     }
 
     fn client_gap(&mut self, octets: u64, at: Stamp) {

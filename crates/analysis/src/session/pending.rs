@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use smol_str::SmolStr;
 use smtp_parser::{Command, CommandLine, Verb};
 
 use crate::message::Body;
-use crate::output::text;
+use crate::output::{text, upper_case};
 use crate::transaction::{Mail, Place, Rcpt};
 
 /// Something the client sent that a reply will answer.
@@ -26,7 +27,7 @@ pub(crate) struct Pending {
 pub(crate) enum Kind {
     Hello {
         verb: Verb,
-        domain: Option<String>,
+        domain: Option<SmolStr>,
     },
     Mail(Mail),
     Rcpt(Rcpt),
@@ -154,8 +155,8 @@ impl Queue {
     }
 }
 
-fn pairs(parameters: smtp_parser::Parameters<'_>) -> Vec<(String, Option<String>)> {
-    parameters.map(|(keyword, value)| (text(keyword).to_ascii_uppercase(), value.map(text))).collect()
+fn pairs(parameters: smtp_parser::Parameters<'_>) -> Vec<(SmolStr, Option<SmolStr>)> {
+    parameters.map(|(keyword, value)| (upper_case(keyword), value.map(text))).collect()
 }
 
 #[cfg(test)]
@@ -183,7 +184,7 @@ mod tests {
     fn mail_keeps_its_path_and_parameters() {
         let Kind::Mail(mail) = kind("MAIL FROM:<a@example.org> size=10 SmtpUtf8") else { panic!("MAIL") };
         assert_eq!(mail.address.as_deref(), Some("a@example.org"));
-        assert_eq!(mail.parameters, [("SIZE".to_owned(), Some("10".to_owned())), ("SMTPUTF8".to_owned(), None)]);
+        assert_eq!(mail.parameters, [("SIZE".into(), Some("10".into())), ("SMTPUTF8".into(), None)]);
     }
 
     /// RFC 5321 §4.5.5: the null reverse-path is a path, and no want of one.

@@ -1,8 +1,8 @@
 //! Keeps passwords and SASL responses out of everything that is recorded, wherever they stray to.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
+use smol_str::{SmolStr, StrExt, format_smolstr};
 use smtp_parser::{Command, CommandLine, Verb};
 
 use super::dialogue::Dialogue;
@@ -29,7 +29,7 @@ impl Dialogue {
         is_secret && !self.options.reveal_secrets
     }
 
-    pub(super) fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<String> {
+    pub(super) fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<SmolStr> {
         if line.argument.is_empty() {
             return None;
         }
@@ -37,16 +37,16 @@ impl Dialogue {
             _ if !is_secret => Some(text(line.argument)),
             Command::Auth { mechanism, initial_response } if is_mechanism(mechanism) => {
                 let rest = if initial_response.is_some() { " [redacted]" } else { "" };
-                Some(text(mechanism) + rest)
+                Some(format_smolstr!("{}{rest}", text(mechanism)))
             }
-            _ => Some(REDACTED.to_owned()),
+            _ => Some(SmolStr::new_static(REDACTED)),
         }
     }
 
     /// The text of a reply; servers like to quote what they did not understand.
-    pub(super) fn without_secrets(&self, reply: &[u8]) -> Arc<str> {
-        let shown = String::from_utf8_lossy(reply);
-        if self.options.reveal_secrets { shown.into() } else { self.secrets.redact(&shown).into() }
+    pub(super) fn without_secrets(&self, reply: &[u8]) -> SmolStr {
+        let shown = text(reply);
+        if self.options.reveal_secrets { shown } else { self.secrets.redact(shown) }
     }
 }
 
@@ -71,7 +71,7 @@ const COMMON_MECHANISMS: [&str; 10] =
 /// Words that must not come back in the text of a reply. A few are enough: servers quote the last line.
 #[derive(Default)]
 pub(crate) struct Secrets {
-    words: VecDeque<String>,
+    words: VecDeque<SmolStr>,
 }
 
 impl Secrets {
@@ -89,9 +89,9 @@ impl Secrets {
     }
 
     /// The text without them.
-    pub(crate) fn redact(&self, reply: &str) -> String {
-        self.words.iter().fold(reply.to_owned(), |shown, word| {
-            if shown.contains(word.as_str()) { shown.replace(word.as_str(), REDACTED) } else { shown }
+    pub(crate) fn redact(&self, reply: SmolStr) -> SmolStr {
+        self.words.iter().fold(reply, |shown, word| {
+            if shown.contains(word.as_str()) { shown.replace_smolstr(word, REDACTED) } else { shown }
         })
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     fn what_a_server_quotes_is_redacted() {
         let mut secrets = Secrets::default();
         secrets.remember(b"c2VjcmV0");
-        assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\""), "500 unrecognized: \"[redacted]\"");
+        assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\"".into()), "500 unrecognized: \"[redacted]\"");
         assert_eq!(format!("{secrets:?}"), "[redacted]");
     }
 }

@@ -339,6 +339,8 @@ mod tests {
                 ack: Some(SeqNumber::new(u32::MAX)),
                 flags: Flags { syn: false, fin: true, rst: false },
                 payload: b"MAIL ok\n",
+                window: 65_535,
+                window_scale: None,
                 payload_at: Some(1_000 + headers),
                 missing: 0,
                 timestamp: Timestamp::from_nanos(7),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use etherparse::{TcpSlice, err};
+use etherparse::{TcpOptionElement, TcpSlice, err};
 
 use super::DecodeError;
 use super::ip::Payload;
@@ -29,6 +29,8 @@ pub(super) fn segment<'a>(
         // > sequence number the sender of the segment is expecting to receive.
         ack: tcp.ack().then(|| SeqNumber::new(tcp.acknowledgment_number())),
         flags: Flags { syn: tcp.syn(), fin: tcp.fin(), rst: tcp.rst() },
+        window: tcp.window_size(),
+        window_scale: if tcp.syn() { window_scale(&tcp) } else { None },
         payload: tcp.payload(),
         payload_at,
         missing: u32::try_from(ip.octets.missing).unwrap_or(u32::MAX),
@@ -37,11 +39,38 @@ pub(super) fn segment<'a>(
     })
 }
 
+/// > The window scale option … may be sent only in a <SYN> segment (RFC 7323 §2.2).
+fn window_scale(tcp: &TcpSlice<'_>) -> Option<u8> {
+    tcp.options_iterator().map_while(Result::ok).find_map(|option| match option {
+        TcpOptionElement::WindowScale(shift) => Some(shift),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::LinkType;
+    use kit::TcpPacket;
+
     use crate::decode::DecodeError;
     use crate::decode::tests::{datagram, decode, packet};
+    use crate::{Decoder, LinkType};
+
+    /// RFC 7323 §2.2: kind 3, length 3, shift count; "may be sent only in a <SYN> segment".
+    #[test]
+    fn the_window_and_its_scale() {
+        let of = |syn, options: &[u8]| {
+            let data = TcpPacket { syn, options, ..TcpPacket::new("192.0.2.1:4", "192.0.2.2:25") }.ethernet();
+            let mut decoder = Decoder::new();
+            let segment = decoder.decode(&packet(LinkType::ETHERNET, &data)).unwrap().unwrap();
+            (segment.window, segment.window_scale)
+        };
+        let window = of(true, &[]).0;
+        assert_ne!(window, 0);
+        assert_eq!(of(true, &[2, 4, 5, 180, 1, 3, 3, 7]), (window, Some(7)));
+        assert_eq!(of(false, &[1, 3, 3, 7]), (window, None), "outside a SYN it is ignored");
+        assert_eq!(of(true, &[2, 4, 5, 180]), (window, None));
+        assert_eq!(of(true, &[3, 9, 7, 1]), (window, None), "longer than the header");
+    }
 
     #[test]
     fn a_header_that_does_not_fit_its_datagram_is_malformed() {

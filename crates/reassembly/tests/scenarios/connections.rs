@@ -1,202 +1,8 @@
-//! What RFC 9293 lets happen on a connection, and what captures do to it: one named case each.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! What becomes of whole connections, and what captures do to them.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use capture::{Flags, Segment, SeqNumber, Timestamp};
-use reassembly::{
-    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowStart, FlowTable, Interest, PerDirection,
-    StreamEvent, StreamOctets,
-};
-
-/// A segment to be: `c(seq)` from the client, `s(seq)` from the server.
-#[derive(Clone, Debug)]
-struct Seg {
-    from_client: bool,
-    seq: u32,
-    ack: Option<u32>,
-    flags: Flags,
-    payload: Vec<u8>,
-    missing: u32,
-    millis: i64,
-}
-
-fn c(seq: u32) -> Seg {
-    Seg { from_client: true, seq, ack: None, flags: Flags::default(), payload: Vec::new(), missing: 0, millis: 0 }
-}
-
-fn s(seq: u32) -> Seg {
-    Seg { from_client: false, ..c(seq) }
-}
-
-impl Seg {
-    fn ack(mut self, ack: u32) -> Self {
-        self.ack = Some(ack);
-        self
-    }
-    fn data(mut self, payload: &str) -> Self {
-        self.payload = payload.as_bytes().to_vec();
-        self
-    }
-    fn syn(mut self) -> Self {
-        self.flags.syn = true;
-        self
-    }
-    fn fin(mut self) -> Self {
-        self.flags.fin = true;
-        self
-    }
-    fn rst(mut self) -> Self {
-        self.flags.rst = true;
-        self
-    }
-    fn cut(mut self, missing: u32) -> Self {
-        self.missing = missing;
-        self
-    }
-    fn at(mut self, millis: i64) -> Self {
-        self.millis = millis;
-        self
-    }
-}
-
-/// What became of one connection, for comparison.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Seen {
-    start: Option<FlowStart>,
-    end: Option<FlowEnd>,
-    /// In order of delivery: `>` from the originator, `<` from the responder, gaps as `[cause len]`.
-    story: String,
-    conflicts: u64,
-    /// For each delivery: the other direction, what of it was acknowledged, what of it had been delivered.
-    causes: Vec<(Direction, u64, u64)>,
-    next: PerDirection<u64>,
-    octets: [StreamOctets; 2],
-    originator_port: u16,
-    last_seen: i64,
-}
-
-#[derive(Default)]
-struct Recorder {
-    flows: Vec<Seen>,
-    ignore: bool,
-}
-
-impl FlowObserver for Recorder {
-    type State = Seen;
-
-    fn open(&mut self, _: &FlowInfo) -> Seen {
-        Seen::default()
-    }
-
-    fn event(&mut self, _: &FlowInfo, seen: &mut Seen, event: StreamEvent<'_>) -> Interest {
-        let arrow = |direction| if direction == Direction::FromOriginator { '>' } else { '<' };
-        match event {
-            StreamEvent::Data { direction, offset, bytes, acknowledged, .. } => {
-                let turn = seen.story.rsplit(' ').next().unwrap_or("");
-                if !turn.starts_with(arrow(direction)) || turn.ends_with(']') {
-                    seen.story += &format!(" {}", arrow(direction));
-                }
-                seen.story += std::str::from_utf8(bytes).unwrap();
-                if let Some(cause) = acknowledged {
-                    seen.causes.push((!direction, cause, seen.next[!direction]));
-                }
-                seen.next[direction] = offset + bytes.len() as u64;
-            }
-            StreamEvent::Gap { direction, len, cause, .. } => {
-                seen.story += &format!(" {}[{cause:?}_{len}]", arrow(direction));
-            }
-            StreamEvent::Overlap { len, conflicting: true, .. } => seen.conflicts += len,
-            StreamEvent::Overlap { .. } => {}
-            StreamEvent::HalfClosed { direction, .. } => seen.story += &format!(" {}.", arrow(direction)),
-        }
-        if self.ignore { Interest::Ignore } else { Interest::Follow }
-    }
-
-    fn close(&mut self, flow: Flow<Seen>, end: FlowEnd) {
-        let octets = Direction::BOTH.map(|direction| flow.octets(direction));
-        let info = *flow.info();
-        self.flows.push(Seen {
-            start: Some(info.start),
-            end: Some(end),
-            octets,
-            originator_port: info.originator.port(),
-            last_seen: info.last_seen.as_nanos() / 1_000_000,
-            ..flow.into_state()
-        });
-    }
-}
-
-fn watch_with(limits: FlowLimits, segments: &[Seg]) -> Vec<Seen> {
-    let mut table = FlowTable::new(limits);
-    let mut recorder = Recorder::default();
-    run(&mut table, &mut recorder, segments);
-    recorder.flows
-}
-
-fn run(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
-    run_open(table, recorder, segments);
-    finish(table, recorder);
-}
-
-fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
-    let client: SocketAddr = "192.0.2.1:40000".parse().unwrap();
-    let server: SocketAddr = "198.51.100.2:25".parse().unwrap();
-    for seg in segments {
-        let (source, destination) = if seg.from_client { (client, server) } else { (server, client) };
-        let segment = Segment {
-            source,
-            destination,
-            seq: SeqNumber::new(seg.seq),
-            ack: seg.ack.map(SeqNumber::new),
-            flags: seg.flags,
-            payload: &seg.payload,
-            payload_at: None,
-            missing: seg.missing,
-            timestamp: Timestamp::from_nanos(seg.millis * 1_000_000),
-            encapsulation: capture::Encapsulation::default(),
-        };
-        table.push(&segment, recorder);
-    }
-}
-
-fn finish(table: &mut FlowTable<Seen>, recorder: &mut Recorder) {
-    table.finish(recorder);
-    for flow in &recorder.flows {
-        for octets in flow.octets {
-            assert_eq!(
-                octets.payload,
-                octets.delivered + octets.retransmitted + octets.conflicting + octets.discarded,
-                "every captured payload octet is accounted for: {flow:?}"
-            );
-        }
-    }
-}
-
-fn watch(segments: &[Seg]) -> Vec<Seen> {
-    watch_with(FlowLimits::default(), segments)
-}
-
-/// The only connection there is.
-fn one(segments: &[Seg]) -> Seen {
-    let flows = watch(segments);
-    assert_eq!(flows.len(), 1, "{flows:?}");
-    flows.into_iter().next().unwrap()
-}
-
-fn handshake(client_isn: u32, server_isn: u32) -> Vec<Seg> {
-    vec![
-        c(client_isn).syn(),
-        s(server_isn).syn().ack(client_isn.wrapping_add(1)),
-        c(client_isn.wrapping_add(1)).ack(server_isn.wrapping_add(1)),
-    ]
-}
-
-fn after_handshake(more: impl IntoIterator<Item = Seg>) -> Vec<Seg> {
-    handshake(99, 499).into_iter().chain(more).collect()
-}
+use super::*;
 
 #[test]
 fn a_whole_connection() {
@@ -237,7 +43,8 @@ fn a_retransmission_is_delivered_once() {
 fn of_conflicting_copies_the_first_captured_counts() {
     let seen = one(&after_handshake([c(102).data("cdef"), c(100).data("abXYZf"), c(106).data("gh")]));
     assert_eq!(seen.story, " >abcdefgh");
-    assert_eq!((seen.conflicts, seen.octets[0].conflicting), (4, 4));
+    assert_eq!(seen.conflicts, [(2, 4, 4, 6)], "four octets at 2 of a segment of four and one of six");
+    assert_eq!(seen.octets[0].conflicting, 4);
 }
 
 #[test]
@@ -325,6 +132,8 @@ fn one_corrupt_time_ends_no_other_connection() {
         ack: None,
         flags: Flags { syn: true, ..Flags::default() },
         payload: &[],
+        window: 65_535,
+        window_scale: None,
         payload_at: None,
         missing: 0,
         timestamp: Timestamp::from_nanos(4_000_000_000_000_000_000),
@@ -443,7 +252,33 @@ fn late_segments_of_a_closed_connection_are_no_new_one() {
         c(99).syn().at(30),
     ]));
     assert_eq!(seen.story, " >ab >. <.");
-    assert_eq!(seen.last_seen, 30);
+    assert_eq!((seen.end, seen.last_seen), (Some(FlowEnd::Closed), 0), "it was over before they came");
+}
+
+/// RFC 9293 §3.6: a connection is closed when each side's FIN was sent and acknowledged. Nothing can follow, so that its
+/// observer need not wait for the end of the time that it is remembered.
+#[test]
+fn a_connection_is_handed_over_when_both_ends_are_acknowledged() {
+    let ended_after = |segments: &[Seg]| {
+        let (mut table, mut recorder) = (FlowTable::new(FlowLimits::default()), Recorder::default());
+        run_open(&mut table, &mut recorder, segments);
+        recorder.flows.len()
+    };
+    let until_last_ack = after_handshake([c(100).ack(500).data("ab").fin(), s(500).ack(103).fin()]);
+    let with = |last: Seg| ended_after(&[until_last_ack.as_slice(), &[last]].concat());
+    assert_eq!(ended_after(&until_last_ack), 0, "the server's FIN may be lost behind the observer");
+    assert_eq!(with(c(103).ack(500)), 0);
+    assert_eq!(with(c(103).ack(501)), 1);
+}
+
+/// What the capture has out of order comes within the reorder time; a reset connection waits so long and no longer.
+#[test]
+fn a_reset_connection_takes_in_what_is_late_by_less_than_the_reorder_time() {
+    let reset = [c(102).ack(500).rst(), c(100).ack(500).data("ab").at(900)];
+    assert_eq!(one(&after_handshake(reset.clone())).story, " >ab");
+    let [reset, late] = reset;
+    let seen = one(&after_handshake([reset, late.at(1100)]));
+    assert_eq!((seen.story.as_str(), seen.end), ("", Some(FlowEnd::Reset)));
 }
 
 #[test]
@@ -492,6 +327,8 @@ fn the_limit_on_flows_evicts_the_one_silent_for_the_longest() {
             ack: None,
             flags: Flags { syn: true, ..Flags::default() },
             payload: &[],
+            window: 65_535,
+            window_scale: None,
             payload_at: None,
             missing: 0,
             timestamp: Timestamp::from_nanos(millis * 1_000_000),
@@ -510,82 +347,4 @@ fn an_ignored_connection_gives_no_further_event() {
     let mut table = FlowTable::new(FlowLimits::default());
     run(&mut table, &mut recorder, &after_handshake([c(100).data("ab"), c(102).data("cd"), c(104).rst()]));
     assert_eq!((recorder.flows[0].story.as_str(), recorder.flows[0].end), (" >ab", Some(FlowEnd::Reset)));
-}
-
-mod any_order {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// A dialogue of alternating turns, each octet a segment or more, as lists of segments with their times.
-    fn dialogue(turns: &[(bool, usize)]) -> Vec<Seg> {
-        let mut segments = handshake(99, 499);
-        let (mut client, mut server, mut letter) = (100, 500, 0u8);
-        for &(from_client, len) in turns {
-            let text: String = (0..len)
-                .map(|_| {
-                    letter = (letter + 1) % 26;
-                    char::from(b'a' + letter)
-                })
-                .collect();
-            let len = u32::try_from(len).unwrap();
-            if from_client {
-                segments.push(c(client).ack(server).data(&text));
-                client += len;
-            } else {
-                segments.push(s(server).ack(client).data(&text));
-                server += len;
-            }
-        }
-        segments.push(c(client).ack(server).fin());
-        segments.push(s(server).ack(client + 1).fin());
-        segments
-    }
-
-    proptest! {
-        /// Within the reorder time any order of arrival, with any duplicates, tells the same story.
-        #[test]
-        fn tells_one_story(
-            turns in prop::collection::vec((any::<bool>(), 1usize..9), 1..12),
-            order in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
-        ) {
-            let plain = dialogue(&turns);
-            let expected = one(&plain);
-            let (opening, rest) = plain.split_at(3);
-            let mut rest: Vec<Seg> = rest.to_vec();
-            for pair in order.chunks(2) {
-                if let [a, b] = pair { let (a, b) = (a.index(rest.len()), b.index(rest.len())); rest.swap(a, b); }
-                if let [a] = pair { let copy = rest[a.index(rest.len())].clone(); rest.push(copy); }
-            }
-            let shuffled: Vec<Seg> = opening.iter().cloned().chain(rest).enumerate()
-                .map(|(index, seg)| seg.at(i64::try_from(index).unwrap())).collect();
-            let seen = one(&shuffled);
-            let letters = |story: &str, arrow: char| -> String {
-                story.split(' ').filter(|turn| turn.starts_with(arrow) && !turn.ends_with('.')).map(|turn| &turn[1..]).collect()
-            };
-            prop_assert_eq!(letters(&seen.story, '>'), letters(&expected.story, '>'));
-            prop_assert_eq!(letters(&seen.story, '<'), letters(&expected.story, '<'));
-            prop_assert_eq!(seen.octets[0].missing + seen.octets[1].missing, 0);
-            prop_assert_eq!(seen.end, Some(FlowEnd::Closed));
-            for (direction, cause, delivered) in seen.causes {
-                // An acknowledgment can count the FIN, which is no octet.
-                prop_assert!(cause.min(seen.next[direction]) <= delivered);
-            }
-        }
-
-        /// Whatever arrives, every payload octet is accounted for and no direction is delivered twice.
-        #[test]
-        fn loses_no_octet(segments in prop::collection::vec(
-            (any::<bool>(), 0u32..60, prop::option::of(0u32..70), "[a-z]{0,9}", 0u8..20, 0u32..4, 0i64..3000), 0..60)) {
-            let segments: Vec<Seg> = segments.into_iter().map(|(client, seq, ack, text, flags, missing, millis)| Seg {
-                flags: Flags { syn: flags == 1, fin: flags == 2, rst: flags == 3 },
-                from_client: client, seq, ack, payload: text.into_bytes(), missing, millis,
-            }).collect();
-            let limits = FlowLimits { held_octets_per_direction: 600, reorder_time: Duration::from_millis(200), ..FlowLimits::default() };
-            for flow in watch_with(limits, &segments) {
-                let delivered: u64 = flow.octets.iter().map(|octets| octets.delivered).sum();
-                let letters = flow.story.split(' ').filter(|turn| !turn.contains('[')).flat_map(str::chars).filter(char::is_ascii_lowercase).count();
-                prop_assert_eq!(delivered, letters as u64);
-            }
-        }
-    }
 }
