@@ -5,6 +5,7 @@
 //! is lost or out of order.
 
 mod connection;
+mod flood;
 mod mail;
 mod prng;
 mod text;
@@ -15,6 +16,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use connection::{Connection, Side, Turn};
+use flood::Flood;
 use mail::{Habits, Mailer};
 use prng::Prng;
 use web::Web;
@@ -29,11 +31,18 @@ pub enum Profile {
     SmallMails,
     /// Mail is 5 % of the payload, the rest are HTTP connections.
     MailAmongWeb,
+    /// Ten small mails in a flood of SYNs from different ports.
+    SynFlood,
+    /// Ten small mails among segments of one octet behind holes that are never filled.
+    OutOfOrder,
+    /// Ten small mails among fragments of datagrams that never become whole.
+    Fragments,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::LargeMails, Self::SmallMails, Self::MailAmongWeb];
+    pub const ALL: [Self; 6] =
+        [Self::LargeMails, Self::SmallMails, Self::MailAmongWeb, Self::SynFlood, Self::OutOfOrder, Self::Fragments];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -41,6 +50,18 @@ impl Profile {
             Self::LargeMails => "large-mails",
             Self::SmallMails => "small-mails",
             Self::MailAmongWeb => "mail-among-web",
+            Self::SynFlood => "syn-flood",
+            Self::OutOfOrder => "out-of-order",
+            Self::Fragments => "fragments",
+        }
+    }
+
+    const fn flood(self) -> Option<Flood> {
+        match self {
+            Self::LargeMails | Self::SmallMails | Self::MailAmongWeb => None,
+            Self::SynFlood => Some(Flood::Syn),
+            Self::OutOfOrder => Some(Flood::OutOfOrder),
+            Self::Fragments => Some(Flood::Fragments),
         }
     }
 }
@@ -60,7 +81,7 @@ impl FromStr for Profile {
 pub struct Truth {
     /// TCP connections.
     pub connections: u64,
-    /// Connections that are mail.
+    /// Connections that are mail, those of a flood not counted that only began like it.
     pub sessions: u64,
     /// Transactions whose message was accepted with 250.
     pub accepted_transactions: u64,
@@ -105,7 +126,14 @@ pub fn generate(profile: Profile, octets: u64, out: impl Write) -> io::Result<Tr
     let mut order = Prng::new(SEED);
     let mut wire = Wire::new(out, SEED);
     let mut running: Vec<Connection> = Vec::new();
-    loop {
+    if let Some(flood) = profile.flood() {
+        for _ in 0..MAILS_IN_A_FLOOD {
+            let (port, turns) = traffic.next_session();
+            running.push(Connection::new(traffic.truth.connections, port, turns, &mut order));
+        }
+        traffic.truth.connections += flood.write(octets, std::mem::take(&mut running), &mut wire, &mut order)?;
+    }
+    while profile.flood().is_none() {
         while running.len() < CONCURRENT && wire.octets.max(traffic.payload) < octets {
             let (port, turns) = traffic.next_session();
             running.push(Connection::new(traffic.truth.connections, port, turns, &mut order));
@@ -190,6 +218,7 @@ impl Traffic {
         let small = Habits { mails: (1, 1), octets: (1_000, 2_000) };
         match self.profile {
             Profile::LargeMails => Habits { mails: (1, 3), octets: (150_000, 250_000) },
+            Profile::SynFlood | Profile::OutOfOrder | Profile::Fragments => small,
             Profile::SmallMails if self.prng.one_in(2) => Habits { mails: (2, 12), ..small },
             Profile::SmallMails => small,
             Profile::MailAmongWeb if self.prng.one_in(4) => Habits { octets: (15_000, 60_000), ..small },
@@ -200,6 +229,7 @@ impl Traffic {
 
 const SEED: u64 = 5_321;
 const CONCURRENT: usize = 16;
+const MAILS_IN_A_FLOOD: usize = 10;
 const MAIL_IS_ONE_OF: u64 = 20;
 const SMTP_PORT: u16 = 25;
 const HTTP_PORT: u16 = 80;
@@ -221,7 +251,10 @@ mod tests {
             for slicing in [Slicing::Strict, Slicing::Lax] {
                 let counts = floor(file.as_slice(), slicing).unwrap();
                 assert_eq!((counts.octets, counts.packets), (truth.octets, truth.packets));
-                assert_eq!((counts.payload_octets, counts.not_sliced), (truth.payload_octets, 0));
+                // A fragment has no TCP header to slice.
+                if profile != Profile::Fragments {
+                    assert_eq!((counts.payload_octets, counts.not_sliced), (truth.payload_octets, 0));
+                }
             }
             let mut again = Vec::new();
             assert_eq!(generate(profile, 2_000_000, &mut again).unwrap(), truth);

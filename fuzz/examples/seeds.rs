@@ -88,6 +88,19 @@ fn main() -> std::io::Result<()> {
     write("flow_table", "snap_length_idle_reset", &[&[1], handshake.as_slice(), &cut].concat())?;
     let many = (0..4).flat_map(|n| [record(0x09 | n << 1, 0, 0, 0, 0, 0), record(0x41 | n << 1, 9, 1, 250, 0, 1)]);
     write("flow_table", "limits", &[&[1][..], &many.collect::<Vec<_>>().concat()].concat())?;
+    let turns = [[7, 1, 0], [20, 0, 0], [9, 3, 4], [62, 2, 9], [1, 9, 2]];
+    write("flow_table", "dialogue_any_order", &[&[2][..], turns.as_flattened()].concat())?;
+    let enough = [record(0x41, 1, 1, 70, 0, 1), record(0x41, 71, 1, 9, 0, 1), record(0x61, 80, 1, 9, 0, 1)].concat();
+    write("flow_table", "ignored", &[&[4], handshake.as_slice(), &enough].concat())?;
+
+    // Offset, octets, what is added and cut off and the time.
+    let place = |offset: u16, len: u8, bits: u8| [offset.to_le_bytes()[0], offset.to_le_bytes()[1], len, bits];
+    let in_order = [place(0, 10, 0x10), place(10, 10, 0x10), place(5, 20, 0x10), place(24, 1, 0)];
+    write("assembler", "in_order_and_again", &[&[2][..], in_order.as_flattened()].concat())?;
+    let held = [place(40, 10, 0x11), place(20, 10, 0x10), place(10, 60, 0x12), place(0, 30, 0x10), place(90, 4, 0x0c)];
+    write("assembler", "held_conflicting_wrapped", &[&[3][..], held.as_flattened()].concat())?;
+    let middle = [place(500, 10, 0x18), place(510, 10, 0x10), place(512, 4, 0x11), place(900, 255, 0)];
+    write("assembler", "picked_up_in_the_middle", &[&[6][..], middle.as_flattened()].concat())?;
 
     let data = b"\x00\x05\x09EHLO bar.com\r\nMAIL FROM:<Smith@bar.com> SIZE=9\r\nRCPT TO: <Jones@foo.com>\r\nDATA\r\n\
         Blah\r\n..etc.\r\n.\nb\n.\r\nc\r\n.\r\nQUIT\r\n";

@@ -1,7 +1,17 @@
 //! Any segments of four connections: of each direction every payload octet is accounted for, what is told has no hole,
-//! and every connection that opens closes.
+//! and every connection that opens closes. And one dialogue in any order of arrival, with repetitions: what each side is
+//! told to have said is the same.
 //!
-//! Input: an octet for the limits, then eight octets a segment:
+//! Input: an octet of choices: bit 0 small limits, 1 a dialogue, 2 the observer ignores what has said enough. Then of a
+//! dialogue three octets a turn:
+//!
+//! ```text
+//!   0   bit 0 from the client, 1–5 octets less one
+//!   1   when it arrives
+//!   2   when it arrives once more; the same: it does not
+//! ```
+//!
+//! else eight octets a segment:
 //!
 //! ```text
 //!   0   bit 0 from the client, 1–2 which connection, 3 SYN, 4 FIN, 5 RST, 6 ACK, 7 half the sequence space away
@@ -24,10 +34,14 @@ use reassembly::{
 
 fuzz_target!(|input: &[u8]| {
     let Some((&[choice], rest)) = input.split_first_chunk::<1>() else { return };
+    if choice & 2 != 0 {
+        return any_order(rest);
+    }
     let small =
         FlowLimits { flows: 2, held_octets_per_direction: 700, held_octets_per_table: 1_000, ..FlowLimits::default() };
     let limits = if choice % 2 == 0 { FlowLimits::default() } else { small };
-    let mut auditor = Auditor { flows: limits.flows, ..Auditor::default() };
+    let ignores_from = if choice & 4 == 0 { u64::MAX } else { 60 };
+    let mut auditor = Auditor { flows: limits.flows, ignores_from, ..Auditor::default() };
     let mut table = FlowTable::new(limits);
     let (mut millis, mut payload_octets) = (1_000_000_i64, 0);
     for &record in rest.as_chunks::<8>().0 {
@@ -62,8 +76,50 @@ fuzz_target!(|input: &[u8]| {
     table.finish(&mut auditor);
     assert_eq!(auditor.open, 0, "a connection was not closed");
     assert_eq!(auditor.opened, table.connections());
-    assert!(auditor.payload <= payload_octets);
+    assert_eq!(auditor.payload + table.unclaimed_octets(), payload_octets);
 });
+
+/// Handshake, turns, both FINs; all but the handshake in the order that the turns say, within the reorder time.
+fn any_order(turns: &[u8]) {
+    let (client, server) = (Side { from_client: true, connection: 0 }, Side { from_client: false, connection: 0 });
+    let (mut sent, mut said) = (PerDirection { from_originator: 1, from_responder: 1 }, PerDirection::<u64>::default());
+    let mut arrivals = Vec::new();
+    let text: Vec<u8> = (0..=u8::MAX).cycle().take(512).collect();
+    let end = [[0, u8::MAX, u8::MAX], [1, u8::MAX, u8::MAX]];
+    for (number, &[bits, first, again]) in turns.as_chunks::<3>().0.iter().take(200).chain(&end).enumerate() {
+        let side = if bits & 1 == 0 { server } else { client };
+        let direction = side.direction();
+        let fin = number >= turns.len().div_euclid(3).min(200);
+        let payload = if fin {
+            &[]
+        } else {
+            &text[usize::from(said[direction].to_le_bytes()[0])..][..=usize::from(bits >> 1 & 31)]
+        };
+        let segment = side.says(sent[direction], Some(sent[!direction]), payload, fin);
+        sent[direction] += payload.len() as u32 + u32::from(fin);
+        said[direction] += payload.len() as u64;
+        arrivals.push((first, segment));
+        if again != first {
+            arrivals.push((again, segment));
+        }
+    }
+    arrivals.sort_by_key(|&(time, _)| time);
+    let syn = Segment { flags: Flags { syn: true, ..Flags::default() }, ..client.says(0, None, &[], false) };
+    let answer = Segment { flags: syn.flags, ..server.says(0, Some(1), &[], false) };
+    let (mut table, mut auditor) = (
+        FlowTable::new(FlowLimits::default()),
+        Auditor { flows: 1, ignores_from: u64::MAX, is_dialogue: true, ..Auditor::default() },
+    );
+    for (millis, segment) in
+        (0..).zip([syn, answer].into_iter().chain(arrivals.into_iter().map(|(_, segment)| segment)))
+    {
+        table.push(&Segment { timestamp: Timestamp::from_nanos(millis * 1_000_000), ..segment }, &mut auditor);
+    }
+    table.finish(&mut auditor);
+    assert_eq!((auditor.opened, auditor.missing), (1, 0));
+    assert_eq!(auditor.ended, Some(FlowEnd::Closed));
+    assert_eq!(auditor.delivered, said);
+}
 
 #[derive(Clone, Copy)]
 struct Side {
@@ -81,6 +137,28 @@ impl Side {
         SocketAddr::from((Ipv4Addr::new(192, 0, 2, u8::from(self.from_client)), port))
     }
 
+    fn direction(self) -> Direction {
+        if self.from_client { Direction::FromOriginator } else { Direction::FromResponder }
+    }
+
+    /// A segment, its numbers counted from the initial ones on.
+    fn says(self, seq: u32, ack: Option<u32>, payload: &[u8], fin: bool) -> Segment<'_> {
+        Segment {
+            source: self.address(),
+            destination: self.other().address(),
+            seq: self.initial().plus(seq),
+            ack: ack.map(|ack| self.other().initial().plus(ack)),
+            flags: Flags { fin, ..Flags::default() },
+            window: 65_535,
+            window_scale: None,
+            payload,
+            payload_at: None,
+            missing: 0,
+            timestamp: Timestamp::default(),
+            encapsulation: capture::Encapsulation::default(),
+        }
+    }
+
     /// The client's numbers soon wrap.
     fn initial(self) -> SeqNumber {
         SeqNumber::new(if self.from_client { u32::MAX - 200 } else { 1_000 })
@@ -94,6 +172,13 @@ struct Auditor {
     open: usize,
     opened: u64,
     payload: u64,
+    missing: u64,
+    delivered: PerDirection<u64>,
+    ended: Option<FlowEnd>,
+    /// So many octets of a connection are enough.
+    ignores_from: u64,
+    /// Each octet is its offset.
+    is_dialogue: bool,
 }
 
 #[derive(Default)]
@@ -102,6 +187,7 @@ struct Heard {
     delivered: PerDirection<u64>,
     missing: PerDirection<u64>,
     half_closed: PerDirection<bool>,
+    ignores: bool,
 }
 
 impl FlowObserver for Auditor {
@@ -117,6 +203,8 @@ impl FlowObserver for Auditor {
         match event {
             StreamEvent::Data { direction, offset, bytes, .. } => {
                 assert_eq!(offset, heard.next[direction], "a hole before data");
+                let mut places = (offset..).zip(bytes);
+                assert!(!self.is_dialogue || places.all(|(at, &octet)| at.to_le_bytes()[0] == octet), "other octets");
                 assert!(!bytes.is_empty() && !heard.half_closed[direction]);
                 heard.next[direction] += bytes.len() as u64;
                 heard.delivered[direction] += bytes.len() as u64;
@@ -134,18 +222,25 @@ impl FlowObserver for Auditor {
                 heard.half_closed[direction] = true;
             }
         }
-        Interest::Follow
+        let delivered = heard.delivered.from_originator + heard.delivered.from_responder;
+        assert!(!heard.ignores, "told although it does not want to hear");
+        heard.ignores = delivered > self.ignores_from;
+        if heard.ignores { Interest::Ignore } else { Interest::Follow }
     }
 
-    fn close(&mut self, flow: Flow<Heard>, _: FlowEnd) {
+    fn close(&mut self, flow: Flow<Heard>, end: FlowEnd) {
         self.open -= 1;
+        self.ended = Some(end);
         for direction in Direction::BOTH {
             let (octets, heard) = (flow.octets(direction), flow.state());
             let accounted = octets.delivered + octets.retransmitted + octets.conflicting + octets.discarded;
             assert_eq!(octets.payload, accounted, "{octets:?}");
             assert_eq!(octets.delivered, heard.delivered[direction]);
             assert_eq!(octets.missing, heard.missing[direction]);
+            assert_eq!(heard.next[direction], octets.delivered + octets.missing);
             self.payload += octets.payload;
+            self.missing += octets.missing;
+            self.delivered[direction] += octets.delivered;
         }
     }
 }

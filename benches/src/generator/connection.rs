@@ -60,6 +60,11 @@ impl Connection {
         }
     }
 
+    /// How often it has to advance at least.
+    pub(super) fn least_steps(&self) -> u64 {
+        self.turns.len() as u64 + 2
+    }
+
     /// Sends what comes next, a few segments of it; false once the connection is over.
     pub(super) fn advance<W: Write>(&mut self, wire: &mut Wire<W>, prng: &mut Prng) -> io::Result<bool> {
         let Self { client, server, turns, stage } = self;

@@ -69,27 +69,8 @@ impl<W: Write> Wire<W> {
     pub(super) fn send(&mut self, from: &mut Host, to: &Host, bits: Bits, payload: &[u8]) -> io::Result<()> {
         // A segment is at most MSS octets long, a frame less than 2^16.
         let tcp_len = u16::try_from(TCP_HEADER_OCTETS + payload.len()).unwrap_or(u16::MAX);
-        let ip_len = tcp_len.saturating_add(IP_HEADER_OCTETS);
-        let frame_len = u32::from(ip_len) + ETHERNET_HEADER_OCTETS;
-        let (seconds, nanos) = (self.now / 1_000_000_000, self.now % 1_000_000_000);
-        let micros = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
-        let identification = u16::try_from(self.packets & 0xffff).unwrap_or(0);
         let ack = if bits.has_ack() { to.next } else { 0 };
-
-        let record = &mut self.pending;
-        for field in [u32::try_from(seconds).unwrap_or(u32::MAX), micros, frame_len, frame_len] {
-            record.extend_from_slice(&field.to_le_bytes());
-        }
-        record.extend_from_slice(&ETHERNET_HEADER);
-
-        let mut ip = IP_HEADER;
-        put(&mut ip, 2, ip_len.to_be_bytes());
-        put(&mut ip, 4, identification.to_be_bytes());
-        put(&mut ip, 12, from.address);
-        put(&mut ip, 16, to.address);
-        let ip_sum = checksum(sum(&ip));
-        put(&mut ip, 10, ip_sum);
-        record.extend_from_slice(&ip);
+        self.begin_frame(from.address, to.address, DO_NOT_FRAGMENT, tcp_len);
 
         let mut tcp = [0; TCP_HEADER_OCTETS];
         put(&mut tcp, 0, from.port.to_be_bytes());
@@ -103,14 +84,53 @@ impl<W: Write> Wire<W> {
         let pseudo = sum(&from.address) + sum(&to.address) + u64::from(PROTOCOL_TCP) + u64::from(tcp_len);
         let tcp_sum = checksum(pseudo + sum(&tcp) + sum(payload));
         put(&mut tcp, 16, tcp_sum);
-        record.extend_from_slice(&tcp);
-        record.extend_from_slice(payload);
+        self.pending.extend_from_slice(&tcp);
+        self.pending.extend_from_slice(payload);
 
         let payload_len = u32::from(tcp_len).saturating_sub(20);
         from.next = from.next.wrapping_add(payload_len).wrapping_add(bits.sequence_space());
+        self.payload_octets += payload.len() as u64;
+        self.end_frame(tcp_len)
+    }
+
+    /// Sends the first fragment of a datagram that has more; `payload` is a multiple of eight octets.
+    pub(super) fn fragment(&mut self, from: [u8; 4], to: [u8; 4], payload: &[u8]) -> io::Result<()> {
+        let octets = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+        self.begin_frame(from, to, MORE_FRAGMENTS, octets);
+        self.pending.extend_from_slice(payload);
+        self.end_frame(octets)
+    }
+
+    /// Everything in front of `octets` of an IP datagram.
+    fn begin_frame(&mut self, from: [u8; 4], to: [u8; 4], fragment: u16, octets: u16) {
+        let ip_len = octets.saturating_add(IP_HEADER_OCTETS);
+        let frame_len = u32::from(ip_len) + ETHERNET_HEADER_OCTETS;
+        let (seconds, nanos) = (self.now / 1_000_000_000, self.now % 1_000_000_000);
+        let micros = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
+        let identification = u16::try_from(self.packets & 0xffff).unwrap_or(0);
+
+        let record = &mut self.pending;
+        for field in [u32::try_from(seconds).unwrap_or(u32::MAX), micros, frame_len, frame_len] {
+            record.extend_from_slice(&field.to_le_bytes());
+        }
+        record.extend_from_slice(&ETHERNET_HEADER);
+
+        let mut ip = IP_HEADER;
+        put(&mut ip, 2, ip_len.to_be_bytes());
+        put(&mut ip, 4, identification.to_be_bytes());
+        put(&mut ip, 6, fragment.to_be_bytes());
+        put(&mut ip, 12, from);
+        put(&mut ip, 16, to);
+        let ip_sum = checksum(sum(&ip));
+        put(&mut ip, 10, ip_sum);
+        record.extend_from_slice(&ip);
+    }
+
+    /// Counts the frame, lets time go on and writes what has piled up.
+    fn end_frame(&mut self, octets: u16) -> io::Result<()> {
+        let frame_len = u32::from(octets.saturating_add(IP_HEADER_OCTETS)) + ETHERNET_HEADER_OCTETS;
         self.packets += 1;
         self.octets += u64::from(frame_len) + RECORD_HEADER_OCTETS;
-        self.payload_octets += payload.len() as u64;
         // What the frame takes at a gigabit a second, and up to 20 microseconds of silence.
         self.now += u64::from(frame_len) * 8 + self.clock.below(20_000);
         if self.pending.len() >= PENDING_OCTETS { self.flush() } else { Ok(()) }
@@ -159,5 +179,7 @@ const PROTOCOL_TCP: u8 = 6;
 const WINDOW: u16 = 64_240;
 /// Two locally administered addresses; IPv4 follows.
 const ETHERNET_HEADER: [u8; 14] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
-/// Version 4, five words, do not fragment, 64 hops, TCP; the rest is put in.
-const IP_HEADER: [u8; 20] = [0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, PROTOCOL_TCP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const DO_NOT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
+/// Version 4, five words, 64 hops, TCP; the rest is put in.
+const IP_HEADER: [u8; 20] = [0x45, 0, 0, 0, 0, 0, 0, 0, 64, PROTOCOL_TCP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -7,7 +7,6 @@
 //! A session's line is made when the session ends, so that its record can go; what is kept is text. Where a line stands
 //! in the document, and which number its session has among those of the same 4-tuple, is known only in the end.
 
-use std::cmp;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -24,7 +23,7 @@ use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
-use crate::report::{Capture, Occurrence, Occurrences, Report, Summary, in_order};
+use crate::report::{Capture, Occurrences, Report, Summary, in_order};
 use crate::run;
 use crate::session::Options;
 
@@ -171,14 +170,14 @@ impl Lines {
         out.write_all(b",\n\"sessions\":{")?;
         let mut comma = "\n";
         for session in &sessions {
-            write!(out, "{comma}\"{}\":", session.key())?;
+            write!(out, "{comma}\"{}\":", session.key)?;
             out.write_all(session.text(&session.line.line))?;
             comma = ",\n";
         }
         out.write_all(b"},\n\"transactions\":[")?;
         let mut comma = "\n";
         for (session, TransactionLine { timestamp, line }) in in_order_of_time(&sessions) {
-            write!(out, "{comma}{{\"timestamp\":{timestamp},\"session\":\"{}\",", session.key())?;
+            write!(out, "{comma}{{\"timestamp\":{timestamp},\"session\":\"{}\",", session.key)?;
             out.write_all(session.text(line))?;
             comma = ",\n";
         }
@@ -187,14 +186,14 @@ impl Lines {
         out.write_all(b"}\n")
     }
 
-    /// The sessions in order, each with its number.
+    /// The sessions in order, each with its key.
     fn sessions(&self) -> Vec<Placed<'_>> {
         let mut sessions: Vec<(&Batch, &SessionLine)> =
             self.batches.iter().flat_map(|batch| batch.sessions.iter().map(move |line| (batch, line))).collect();
         sessions.sort_by(|(_, a), (_, b)| in_order((a.first_seen, a.four_tuple), (b.first_seen, b.four_tuple)));
         let mut occurrences = Occurrences::default();
-        let mut number = |line: &SessionLine| occurrences.next(line.four_tuple);
-        sessions.into_iter().map(|(batch, line)| Placed { batch, line, number: number(line) }).collect()
+        let mut key = |four_tuple| occurrences.next(four_tuple).key(four_tuple);
+        sessions.into_iter().map(|(batch, line)| Placed { batch, line, key: key(line.four_tuple) }).collect()
     }
 }
 
@@ -202,14 +201,10 @@ impl Lines {
 struct Placed<'a> {
     batch: &'a Batch,
     line: &'a SessionLine,
-    number: Occurrence,
+    key: String,
 }
 
 impl<'a> Placed<'a> {
-    fn key(&self) -> String {
-        self.number.key(self.line.four_tuple)
-    }
-
     fn text(&self, line: &Range<usize>) -> &'a [u8] {
         self.batch.text.get(line.clone()).unwrap_or_default()
     }
@@ -223,10 +218,7 @@ impl<'a> Placed<'a> {
 fn in_order_of_time<'s, 'a>(sessions: &'s [Placed<'a>]) -> Vec<(&'s Placed<'a>, &'a TransactionLine)> {
     let of_session = |session: &'s Placed<'a>| session.transactions().iter().map(move |line| (session, line));
     let mut transactions: Vec<_> = sessions.iter().flat_map(of_session).collect();
-    transactions.sort_by(|(a, one), (b, other)| {
-        let by_key = || if std::ptr::eq(*a, *b) { cmp::Ordering::Equal } else { a.key().cmp(&b.key()) };
-        one.timestamp.cmp(&other.timestamp).then_with(by_key)
-    });
+    transactions.sort_by(|(a, one), (b, other)| one.timestamp.cmp(&other.timestamp).then_with(|| a.key.cmp(&b.key)));
     transactions
 }
 

@@ -3,17 +3,34 @@
 //! The list owns nothing, and every operation takes constant time. A slot has links for as many chains as it can be in at
 //! the same time; of chains that share links it is in one at most.
 
+use std::num::NonZeroU32;
+
 /// First and last slot of a list that runs through the links with this number.
 #[derive(Debug, Default)]
 pub(crate) struct Chain<const LINKS: usize> {
     ends: Option<(u32, u32)>,
 }
 
-/// A slot's neighbours.
+/// A slot's neighbours, kept small: there are as many as slots.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Links {
-    before: Option<u32>,
-    after: Option<u32>,
+    before: Neighbour,
+    after: Neighbour,
+}
+
+/// A slot or none.
+#[derive(Debug, Default, Clone, Copy)]
+struct Neighbour(Option<NonZeroU32>);
+
+impl Neighbour {
+    /// The number of a slot is below `u32::MAX`.
+    fn of(slot: Option<u32>) -> Self {
+        Self(slot.and_then(|slot| NonZeroU32::new(slot.wrapping_add(1))))
+    }
+
+    fn slot(self) -> Option<u32> {
+        self.0.map(|number| number.get() - 1)
+    }
 }
 
 /// A slot with the links of this number.
@@ -30,9 +47,11 @@ impl<const LINKS: usize> Chain<LINKS> {
     /// Appends a slot that is in no list.
     pub(crate) fn push_back<T: Linked<LINKS>>(&mut self, slot: u32, slots: &mut [T]) {
         let before = self.ends.map(|(_, last)| last);
-        set::<LINKS, _>(slots, slot, |links| *links = Links { before, after: None });
+        set::<LINKS, _>(slots, slot, |links| {
+            *links = Links { before: Neighbour::of(before), after: Neighbour::of(None) }
+        });
         if let Some(last) = before {
-            set::<LINKS, _>(slots, last, |links| links.after = Some(slot));
+            set::<LINKS, _>(slots, last, |links| links.after = Neighbour::of(Some(slot)));
         }
         self.ends = Some((self.front().unwrap_or(slot), slot));
     }
@@ -43,11 +62,12 @@ impl<const LINKS: usize> Chain<LINKS> {
         else {
             return;
         };
+        let (before, after) = (before.slot(), after.slot());
         if let Some(before) = before {
-            set::<LINKS, _>(slots, before, |links| links.after = after);
+            set::<LINKS, _>(slots, before, |links| links.after = Neighbour::of(after));
         }
         if let Some(after) = after {
-            set::<LINKS, _>(slots, after, |links| links.before = before);
+            set::<LINKS, _>(slots, after, |links| links.before = Neighbour::of(before));
         }
         self.ends = self.ends.and_then(|(first, last)| {
             let first = if first == slot { after } else { Some(first) };

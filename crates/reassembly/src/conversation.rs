@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use capture::{Segment, Timestamp};
 
+use crate::FlowLimits;
 use crate::assembler::{Duplicate, Incoming};
 use crate::event::{Comparison, Direction, GapCause, Interest, PerDirection, StreamEvent};
 use crate::stream::Stream;
@@ -24,6 +25,8 @@ pub(crate) struct Conversation {
     pub(crate) streams: PerDirection<Stream>,
     /// Whether the observer wants to hear no more.
     pub(crate) ignored: bool,
+    /// See [`FlowLimits::compared_octets_per_direction`].
+    compared_octets: usize,
 }
 
 /// Tells the observer.
@@ -35,13 +38,14 @@ impl Conversation {
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
-        reorder_time: Duration,
+        limits: &FlowLimits,
         emit: &mut Emit<'_>,
     ) {
         if self.ignored {
             self.streams[direction].octets.discard(segment.payload.len());
             return;
         }
+        self.compared_octets = limits.compared_octets_per_direction;
         let acknowledged = self.headers(direction, segment);
         let new = Incoming {
             bytes: segment.payload,
@@ -54,7 +58,7 @@ impl Conversation {
         }
         if self.is_waiting() {
             self.drain(emit);
-            self.give_up_late_octets(segment.timestamp, reorder_time, emit);
+            self.give_up_late_octets(segment.timestamp, limits.reorder_time, emit);
         } else {
             self.note_stalls(segment.timestamp);
         }
@@ -62,6 +66,8 @@ impl Conversation {
 
     /// Delivers or gives up everything that is held: the connection is over.
     pub(crate) fn finish(&mut self, now: Timestamp, emit: &mut Emit<'_>) {
+        // Nothing will come again.
+        self.compared_octets = 0;
         for direction in Direction::BOTH {
             self.streams[direction].origin_is_settled = true;
         }
@@ -98,12 +104,26 @@ impl Conversation {
         self.streams.from_originator.held.cost() + self.streams.from_responder.held.cost()
     }
 
+    /// Memory for octets to compare with, in octets.
+    pub(crate) fn compared_cost(&self) -> usize {
+        let cost = |direction| self.streams[direction].history.as_ref().map_or(0, |history| history.cost());
+        Direction::BOTH.into_iter().map(cost).sum()
+    }
+
+    /// Gives it up.
+    pub(crate) fn forget_history(&mut self) {
+        for direction in Direction::BOTH {
+            self.streams[direction].history = None;
+        }
+    }
+
     /// Drops what is held: nobody wants to hear of it.
     pub(crate) fn forget_octets(&mut self) {
         for direction in Direction::BOTH {
             let stream = &mut self.streams[direction];
             let held = std::mem::take(&mut stream.held);
             stream.octets.discarded += held.octets();
+            stream.history = None;
         }
     }
 
@@ -169,10 +189,9 @@ impl Conversation {
         // What lies before `next` has been delivered (or given up) already.
         let (again, new) = new.split_at(stream.next.saturating_sub(at));
         if !again.bytes.is_empty() {
-            let len = again.bytes.len() as u64;
-            let seen = Overlap { direction, offset: at, len, comparison: Comparison::Unknown };
-            seen.tell(stream, &mut self.ignored, segment.timestamp, emit);
+            self.compare(direction, at, again.bytes, captured as u64, segment.timestamp, emit);
         }
+        let stream = &mut self.streams[direction];
         let at = at.max(stream.next);
         if segment.flags.fin
             && let Ok(end) = u64::try_from(end)
@@ -195,9 +214,38 @@ impl Conversation {
         }
     }
 
+    /// Compares octets that were delivered with those that come again, as far as they are still there.
+    fn compare(
+        &mut self,
+        direction: Direction,
+        offset: u64,
+        bytes: &[u8],
+        later: u64,
+        timestamp: Timestamp,
+        emit: &mut Emit<'_>,
+    ) {
+        let Self { streams, ignored, .. } = self;
+        let stream = &mut streams[direction];
+        let compared = stream.history.as_ref().map(|history| history.compare(offset, bytes));
+        let (unknown, comparison) = compared.unwrap_or((bytes.len(), None));
+        let (unknown, known) = (unknown as u64, (bytes.len() - unknown) as u64);
+        if unknown > 0 {
+            let comparison = Comparison::Unknown;
+            Overlap { direction, offset, len: unknown, comparison }.tell(stream, ignored, timestamp, emit);
+        }
+        if let Some(comparison) = comparison {
+            let comparison = match comparison {
+                Comparison::Different { first, .. } => Comparison::Different { first, later },
+                same => same,
+            };
+            let offset = offset + unknown;
+            Overlap { direction, offset, len: known, comparison }.tell(stream, ignored, timestamp, emit);
+        }
+    }
+
     /// Keeps what is new of a segment until its turn comes.
     fn hold(&mut self, direction: Direction, at: u64, new: &Incoming<'_>, later: u64, emit: &mut Emit<'_>) {
-        let Self { streams, ignored } = self;
+        let Self { streams, ignored, .. } = self;
         let stream = &mut streams[direction];
         let mut held = std::mem::take(&mut stream.held);
         held.insert(at, new, |Duplicate { offset, len, first_len, conflicting }| {
@@ -288,6 +336,10 @@ impl Conversation {
                 stream.octets.delivered += len;
                 let Incoming { bytes, acknowledged, timestamp, .. } = *new;
                 self.tell(StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp }, emit);
+                if !self.ignored && self.compared_octets > 0 {
+                    let history = self.streams[direction].history.get_or_insert_default();
+                    history.record(offset, bytes, self.compared_octets);
+                }
             }
         }
         if new.missing > 0 {
@@ -467,7 +519,7 @@ mod tests {
                 encapsulation: capture::Encapsulation::default(),
             };
             let Self { conversation, heard } = self;
-            conversation.segment(direction, &segment, Duration::from_secs(1), &mut |event| note(heard, event));
+            conversation.segment(direction, &segment, &FlowLimits::default(), &mut |event| note(heard, event));
             self
         }
 
@@ -505,7 +557,7 @@ mod tests {
     /// > lie outside the window (RFC 9293 §3.10.7.4).
     #[test]
     fn what_was_delivered_is_trimmed_off() {
-        assert_eq!(talk().client(1, 1, "abcd").client(3, 1, "cdef").client(1, 1, "ab").finish(), ">abcd >?2 >ef >?2");
+        assert_eq!(talk().client(1, 1, "abcd").client(3, 1, "cdef").client(1, 1, "ab").finish(), ">abcd >=2 >ef >=2");
     }
 
     /// > When the TCP endpoint takes responsibility for delivering the data to the user, it must also acknowledge the

@@ -224,7 +224,7 @@ impl<S> Flow<S> {
             return;
         }
         self.tell(observer, |conversation, emit| {
-            conversation.segment(direction, segment, limits.reorder_time, emit);
+            conversation.segment(direction, segment, limits, emit);
         });
     }
 
@@ -261,6 +261,16 @@ impl<S> Flow<S> {
     pub(crate) fn largest_held_cost(&self) -> usize {
         let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
         costs.into_iter().max().unwrap_or(0)
+    }
+
+    /// Memory for delivered octets that are kept to be compared, in octets.
+    pub(crate) fn compared_cost(&self) -> usize {
+        self.conversation.compared_cost()
+    }
+
+    /// Gives it up.
+    pub(crate) fn forget_history(&mut self) {
+        self.conversation.forget_history();
     }
 
     /// Whether neither side has shown an octet or an end of its stream.

@@ -101,6 +101,11 @@ impl Handshake {
         self.last_seen
     }
 
+    /// Whether both sides have answered each other.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.taken().len() > 2 && !self.has_ended()
+    }
+
     /// Whether a reset has ended it.
     pub(crate) fn has_ended(&self) -> bool {
         self.taken().last().is_some_and(|step| step.rst)

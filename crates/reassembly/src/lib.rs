@@ -18,6 +18,7 @@
 //! | `key` | the 4-tuple without a direction |
 //! | `event` | what an observer is told |
 //! | `assembler` | octets of one direction that wait for earlier ones |
+//! | `history` | the last octets of one direction that were delivered |
 //! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
 //! | `conversation` | both directions together: order of delivery, gaps |
 //! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
@@ -34,6 +35,7 @@ mod ended;
 mod event;
 mod flow;
 mod handshake;
+mod history;
 mod key;
 mod limits;
 mod stream;

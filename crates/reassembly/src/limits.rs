@@ -12,6 +12,12 @@ pub struct FlowLimits {
     pub held_octets_per_direction: usize,
     /// The same for all connections together.
     pub held_octets_per_table: usize,
+    /// The last octets delivered that are kept, per direction of a connection that is followed, to compare what comes
+    /// again with them. Rounded down to a power of two; 0 compares nothing.
+    pub compared_octets_per_direction: usize,
+    /// Memory for them for all connections together, in octets. Beyond it those that have been kept for the longest are
+    /// forgotten.
+    pub compared_octets_per_table: usize,
     /// Silence after which a connection has ended. RFC 5321 §4.5.3.2's longest timeout is 10 minutes.
     pub idle_time: Duration,
     /// How long a connection that was closed or reset is remembered, so that its late segments do not look like a new
@@ -32,6 +38,8 @@ impl Default for FlowLimits {
             flows: 1_000_000,
             held_octets_per_direction: 1 << 20,
             held_octets_per_table: 64 << 20,
+            compared_octets_per_direction: 16 << 10,
+            compared_octets_per_table: 64 << 20,
             idle_time: Duration::from_secs(600),
             linger_time: Duration::from_secs(60),
             reorder_time: Duration::from_secs(1),
@@ -48,4 +56,6 @@ pub struct LimitCounts {
     pub held_per_direction: u64,
     /// The same because of the table's total.
     pub held_per_table: u64,
+    /// Connections whose delivered octets were forgotten, so that what came again could not be compared with them.
+    pub compared_per_table: u64,
 }

@@ -10,6 +10,7 @@ use capture::{Segment, SeqNumber, Timestamp};
 
 use crate::assembler::Assembler;
 use crate::ended::Beginning;
+use crate::history::History;
 
 /// One direction. `next <= fin` once the FIN is known; `next` never goes back.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub(crate) struct Stream {
     /// Since when the other side has acknowledged octets that the capture has not shown.
     pub(crate) stalled_since: Option<Timestamp>,
     pub(crate) held: Assembler,
+    /// Of what was delivered to an observer that follows.
+    pub(crate) history: Option<Box<History>>,
     pub(crate) octets: StreamOctets,
 }
 

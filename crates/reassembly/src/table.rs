@@ -3,7 +3,7 @@
 //! Connections live in a slab; a map leads from the key to the slot. One chain through the slots for each [`Rank`] holds
 //! them in the order of their last segment, so that the one silent for the longest is always at the front, and all of a
 //! rank may be silent for the same time; another one holds those with octets that wait, in the order in which they began
-//! to.
+//! to, a third one those with octets to compare with, in the order in which these last grew.
 
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct FlowTable<S> {
     ranks: [Chain<BY_RANK>; Rank::ALL.len()],
     waiting: Chain<BY_WAIT>,
     held: usize,
+    remembering: Chain<BY_HISTORY>,
+    compared: usize,
     now: Timestamp,
     /// Before this time no connection has been silent for too long.
     due: Timestamp,
@@ -46,6 +48,8 @@ struct Slot<S> {
     is_waiting: bool,
     by_rank: Links,
     by_wait: Links,
+    remembers: bool,
+    by_history: Links,
 }
 
 #[derive(Debug)]
@@ -65,14 +69,17 @@ enum Rank {
     Settling,
     /// Its end, but octets still wait.
     Lingering,
-    /// No octet yet.
+    /// No octet yet, and no whole handshake.
     Silent,
+    /// A whole handshake.
+    Established,
     /// Octets.
     Open,
 }
 
 impl Rank {
-    const ALL: [Self; 5] = [Self::Remembered, Self::Settling, Self::Lingering, Self::Silent, Self::Open];
+    const ALL: [Self; 6] =
+        [Self::Remembered, Self::Settling, Self::Lingering, Self::Silent, Self::Established, Self::Open];
     /// Those that have shown their end.
     const ENDED: [Self; 3] = [Self::Remembered, Self::Settling, Self::Lingering];
 
@@ -81,7 +88,7 @@ impl Rank {
         match self {
             Self::Settling => limits.reorder_time,
             Self::Remembered | Self::Lingering => limits.linger_time,
-            Self::Silent | Self::Open => limits.idle_time,
+            Self::Silent | Self::Established | Self::Open => limits.idle_time,
         }
     }
 }
@@ -90,6 +97,8 @@ impl Rank {
 const BY_RANK: usize = 0;
 /// The links of the chain of those with octets that wait.
 const BY_WAIT: usize = 1;
+/// The links of the chain of those with octets to compare with.
+const BY_HISTORY: usize = 2;
 
 impl<S> FlowTable<S> {
     /// An empty table.
@@ -103,6 +112,8 @@ impl<S> FlowTable<S> {
             ranks: Default::default(),
             waiting: Chain::default(),
             held: 0,
+            remembering: Chain::default(),
+            compared: 0,
             now: Timestamp::from_nanos(i64::MIN),
             due: Timestamp::from_nanos(i64::MAX),
             leap: None,
@@ -177,7 +188,7 @@ impl<S> FlowTable<S> {
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);
         // In the order of their last segments, so that the result does not depend on the order of a hash map.
-        while let Some(slot) = self.oldest(&Rank::ENDED).or_else(|| self.oldest(&[Rank::Open, Rank::Silent])) {
+        while let Some(slot) = self.oldest(&Rank::ENDED).or_else(|| self.oldest(&Rank::ALL)) {
             self.end(slot, FlowEnd::EndOfCapture, observer);
         }
     }
@@ -250,7 +261,15 @@ impl<S> FlowTable<S> {
     fn insert(&mut self, key: &FlowKey, entry: Entry<S>) -> u32 {
         self.connections += 1;
         let rank = Rank::Silent;
-        let fresh = Slot { entry, rank, is_waiting: false, by_rank: Links::default(), by_wait: Links::default() };
+        let fresh = Slot {
+            entry,
+            rank,
+            by_rank: Links::default(),
+            is_waiting: false,
+            by_wait: Links::default(),
+            remembers: false,
+            by_history: Links::default(),
+        };
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.flows.get_mut(slot as usize) {
@@ -281,7 +300,11 @@ impl<S> FlowTable<S> {
         };
         let advances = handshake.advance(side, segment, &self.limits);
         if advances {
-            let rank = if handshake.has_ended() { Rank::Remembered } else { Rank::Silent };
+            let rank = match (handshake.has_ended(), handshake.is_complete()) {
+                (true, _) => Rank::Remembered,
+                (false, true) => Rank::Established,
+                (false, false) => Rank::Silent,
+            };
             self.touch(slot, rank);
         }
         advances
@@ -302,7 +325,7 @@ impl<S> FlowTable<S> {
 
     fn feed<O: FlowObserver<State = S>>(&mut self, slot: u32, side: Side, segment: &Segment<'_>, observer: &mut O) {
         let Some((flow, limits)) = self.flow_mut(slot) else { return };
-        let held_before = flow.held_cost();
+        let (held_before, compared_before) = (flow.held_cost(), flow.compared_cost());
         flow.segment(side, segment, limits, observer);
         let mut held = flow.held_cost();
         let is_too_much = held > 0 && flow.largest_held_cost() > limits.held_octets_per_direction;
@@ -310,6 +333,11 @@ impl<S> FlowTable<S> {
             flow.shrink(limits.held_octets_per_direction, observer);
             held = flow.held_cost();
         }
+        if flow.has_ended() {
+            // What comes again now makes no difference to anybody.
+            flow.forget_history();
+        }
+        let compared = flow.compared_cost();
         let settles_after = flow.settles_after(limits);
         let rank = match settles_after {
             Some(time) if time <= limits.reorder_time => Rank::Settling,
@@ -323,6 +351,11 @@ impl<S> FlowTable<S> {
             self.held = self.held - held_before + held;
             self.note_waiting(slot, held > 0);
             self.make_room(observer);
+        }
+        if compared != compared_before {
+            self.compared = self.compared - compared_before + compared;
+            self.note_remembering(slot, compared > 0);
+            self.forget_what_is_too_much();
         }
         if settles_after == Some(Duration::ZERO) {
             self.settle(slot, observer);
@@ -342,6 +375,7 @@ impl<S> FlowTable<S> {
     /// Hands over a connection that has ended; it is remembered.
     fn settle<O: FlowObserver<State = S>>(&mut self, slot: u32, observer: &mut O) {
         self.note_waiting(slot, false);
+        self.note_remembering(slot, false);
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
         let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
         place.entry = Entry::Ended(flow.remembered());
@@ -351,6 +385,8 @@ impl<S> FlowTable<S> {
 
     fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Box<Flow<S>>, reason: FlowEnd, observer: &mut O) {
         self.held -= flow.held_cost();
+        self.compared -= flow.compared_cost();
+        flow.forget_history();
         flow.finish(observer);
         let end = flow.end_or(reason);
         observer.close(*flow, end);
@@ -400,6 +436,32 @@ impl<S> FlowTable<S> {
         }
     }
 
+    /// Records whether this connection has octets to compare with, more or less than before.
+    fn note_remembering(&mut self, slot: u32, remembers: bool) {
+        let Some(place) = self.flows.get_mut(slot as usize) else { return };
+        if std::mem::replace(&mut place.remembers, remembers) {
+            self.remembering.remove(slot, &mut self.flows);
+        }
+        if remembers {
+            self.remembering.push_back(slot, &mut self.flows);
+        }
+    }
+
+    /// Where too much is kept to be compared, the connections whose octets have not grown for the longest lose theirs.
+    fn forget_what_is_too_much(&mut self) {
+        while self.compared > self.limits.compared_octets_per_table
+            && let Some(slot) = self.remembering.front()
+        {
+            self.counts.compared_per_table += 1;
+            if let Some((flow, _)) = self.flow_mut(slot) {
+                let cost = flow.compared_cost();
+                flow.forget_history();
+                self.compared -= cost;
+            }
+            self.note_remembering(slot, false);
+        }
+    }
+
     /// Where too much waits, the connection that has waited for the longest waits no longer: not the one that comes now,
     /// which may be fine in a moment.
     fn make_room<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
@@ -408,9 +470,14 @@ impl<S> FlowTable<S> {
         {
             self.counts.held_per_table += 1;
             if let Some((flow, _)) = self.flow_mut(slot) {
-                let before = flow.held_cost();
+                let (held, compared) = (flow.held_cost(), flow.compared_cost());
                 flow.shrink(0, observer);
-                self.held -= before;
+                let compared_now = flow.compared_cost();
+                self.held -= held;
+                if compared != compared_now {
+                    self.compared = self.compared - compared + compared_now;
+                    self.note_remembering(slot, compared_now > 0);
+                }
             }
             self.note_waiting(slot, false);
         }
@@ -444,10 +511,11 @@ impl<S> FlowTable<S> {
         }
     }
 
-    /// Makes room for one more connection. One that has shown octets goes last: a flood of SYNs must not end it.
+    /// Makes room for one more connection. One that has shown octets goes last, one that has shown that both sides are
+    /// there last but one: a flood of SYNs must end neither.
     fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        let [remembered, settling, lingering] = Rank::ENDED;
-        let oldest = self.oldest(&[remembered, settling, lingering, Rank::Silent]).or(self.front(Rank::Open));
+        let first = [Rank::Remembered, Rank::Settling, Rank::Lingering, Rank::Silent];
+        let oldest = self.oldest(&first).or(self.front(Rank::Established)).or(self.front(Rank::Open));
         let Some(slot) = oldest else { return };
         let is_open = self.flows.get(slot as usize).is_some_and(|place| !Rank::ENDED.contains(&place.rank));
         self.counts.flows_evicted += u64::from(is_open);
@@ -458,6 +526,7 @@ impl<S> FlowTable<S> {
         self.make_flow(slot, observer);
         self.unlink(slot);
         self.note_waiting(slot, false);
+        self.note_remembering(slot, false);
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
         let entry = std::mem::replace(&mut place.entry, Entry::Free);
         let Some(hash) = entry.key().map(|key| self.hasher.hash_one(key)) else { return };
@@ -505,6 +574,12 @@ impl<S> Entry<S> {
 impl<S> Linked<BY_RANK> for Slot<S> {
     fn links(&mut self) -> &mut Links {
         &mut self.by_rank
+    }
+}
+
+impl<S> Linked<BY_HISTORY> for Slot<S> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.by_history
     }
 }
 
@@ -659,6 +734,17 @@ mod tests {
         assert!(ends.0.contains(&(1, FlowEnd::EndOfCapture)));
     }
 
+    #[test]
+    fn a_whole_handshake_outlasts_a_flood_of_syns() {
+        let limits = FlowLimits { flows: 2, ..FlowLimits::default() };
+        let (syn, ack) = (from(1, 0, "S", "", 0), Segment { ack: Some(SeqNumber::new(8)), ..from(1, 1, "", "", 0) });
+        let (source, destination, ack_of_syn) = (syn.destination, syn.source, Some(SeqNumber::new(1)));
+        let answer = Segment { source, destination, ack: ack_of_syn, ..from(1, 7, "S", "", 0) };
+        let flood = (10..14).map(|port| from(port, 0, "S", "", i64::from(port)));
+        let (_, ends) = table(limits, &[syn, answer, ack].into_iter().chain(flood).collect::<Vec<_>>());
+        assert_eq!(ends.0, [10, 11, 12].map(|port| (port, FlowEnd::Evicted)));
+    }
+
     /// One that has been closed is remembered for as long as one that has only begun.
     #[test]
     fn of_ended_and_of_begun_connections_the_one_silent_for_longer_is_evicted() {
@@ -674,7 +760,7 @@ mod tests {
     /// Ten million SYNs must not need much memory: a connection that has shown no octet has no streams.
     #[test]
     fn a_handshake_takes_a_fraction_of_the_memory_of_a_flow() {
-        assert!(size_of::<Slot<()>>() <= 224, "{} octets", size_of::<Slot<()>>());
+        assert!(size_of::<Slot<()>>() <= 216, "{} octets", size_of::<Slot<()>>());
     }
 
     #[test]

@@ -1,62 +1,67 @@
 //! Reads the header fields of RFC 5322 through the crate `mail-parser`.
 
+use std::borrow::Cow;
+
 use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 use serde::Serialize;
 
 use super::{Fields, MessageOptions};
-use crate::output::text;
 
 /// A header field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Header {
+pub struct Header<'a> {
     /// As sent.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Unfolded, encoded words decoded.
-    pub value: String,
+    pub value: Cow<'a, str>,
 }
 
 /// A mailbox (RFC 5322 §3.4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mailbox {
+pub struct Mailbox<'a> {
     /// Display name, decoded.
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// addr-spec.
-    pub address: Option<String>,
+    pub address: Option<Cow<'a, str>>,
 }
 
 /// What the header (or the whole message, where it was kept) says.
-pub(super) fn read(octets: &[u8], options: &MessageOptions) -> Fields {
+pub(super) fn read<'a>(octets: &'a [u8], options: &MessageOptions) -> Fields<'a> {
     let parser = fields_that_are_printed();
     let parsed = if options.body { parser.with_mime_headers().parse(octets) } else { parser.parse_headers(octets) };
-    let Some(parsed) = parsed else {
-        return Fields { headers: options.headers.then(Vec::new), ..Fields::default() };
-    };
-    // RFC 5322 §3.6 allows each of these once, and real mail has them more than once: no address is lost.
-    let all = |name: HeaderName<'static>| {
-        let values = parsed.headers().iter().filter(|header| header.name == name);
-        values.filter_map(|header| header.value.as_address()).flat_map(mailboxes).collect::<Vec<_>>()
-    };
-    let listed = || {
-        let list = parsed.headers().iter().map(|header| Header {
-            name: header.name().to_owned(),
-            value: match &header.value {
-                HeaderValue::Text(decoded) if is_unstructured(&header.name) => decoded.to_string(),
-                _ => unfolded(octets.get(header.offset_start() as usize..header.offset_end() as usize)),
-            },
-        });
-        list.collect()
-    };
-    Fields {
-        subject: parsed.subject().map(str::to_owned),
-        from: all(HeaderName::From),
-        to: all(HeaderName::To),
-        cc: all(HeaderName::Cc),
-        reply_to: all(HeaderName::ReplyTo),
-        date: parsed.date().map(mail_parser::DateTime::to_rfc3339),
-        message_id: parsed.message_id().map(str::to_owned),
-        headers: options.headers.then(listed),
-        text: if options.body { parsed.body_text(0).map(std::borrow::Cow::into_owned) } else { None },
+    let mut fields = Fields { headers: options.headers.then(Vec::new), ..Fields::default() };
+    let Some(parsed) = parsed else { return fields };
+    fields.text = if options.body { parsed.body_text(0).map(Cow::into_owned) } else { None };
+    let own = parsed.parts.into_iter().next().map(|part| part.headers).unwrap_or_default();
+    for header in own {
+        let name = octets.get(header.offset_field() as usize..header.offset_start() as usize);
+        let raw = octets.get(header.offset_start() as usize..header.offset_end() as usize);
+        let mut value = None;
+        // RFC 5322 §3.6 allows each of these once, and real mail has them more than once: no address is lost, and of
+        // the others the last one counts.
+        match (&header.name, header.value) {
+            (HeaderName::From, HeaderValue::Address(address)) => fields.from.extend(mailboxes(address)),
+            (HeaderName::To, HeaderValue::Address(address)) => fields.to.extend(mailboxes(address)),
+            (HeaderName::Cc, HeaderValue::Address(address)) => fields.cc.extend(mailboxes(address)),
+            (HeaderName::ReplyTo, HeaderValue::Address(address)) => fields.reply_to.extend(mailboxes(address)),
+            (HeaderName::Date, date) => fields.date = date.as_datetime().map(mail_parser::DateTime::to_rfc3339),
+            (HeaderName::MessageId, id) => fields.message_id = into_text(id),
+            (HeaderName::Subject, subject) => {
+                fields.subject = into_text(subject);
+                value = fields.subject.clone();
+            }
+            (name, HeaderValue::Text(decoded)) if is_unstructured(name) => value = Some(decoded),
+            _ => {}
+        }
+        if let Some(headers) = &mut fields.headers {
+            // > field = field-name ":" (RFC 5322 §2.2); §4.5 lets old mail have blanks between the two.
+            let name = name.unwrap_or_default().trim_ascii();
+            let name = name.strip_suffix(b":").unwrap_or(name).trim_ascii_end();
+            let value = value.unwrap_or_else(|| unfolded(raw));
+            headers.push(Header { name: String::from_utf8_lossy(name), value });
+        }
     }
+    fields
 }
 
 /// Parses what [`Fields`] has a field for, and takes the rest as text.
@@ -85,24 +90,38 @@ fn is_unstructured(name: &HeaderName<'_>) -> bool {
     )
 }
 
-fn mailboxes(address: &Address<'_>) -> Vec<Mailbox> {
-    let mailbox = |addr: &mail_parser::Addr<'_>| Mailbox {
-        name: addr.name().map(str::to_owned),
-        address: addr.address().map(str::to_owned),
+fn mailboxes(address: Address<'_>) -> impl Iterator<Item = Mailbox<'_>> {
+    let (list, groups) = match address {
+        Address::List(list) => (list, Vec::new()),
+        Address::Group(groups) => (Vec::new(), groups),
     };
-    address.iter().map(mailbox).collect()
+    let all = list.into_iter().chain(groups.into_iter().flat_map(|group| group.addresses));
+    all.map(|addr| Mailbox { name: addr.name, address: addr.address })
+}
+
+/// The text of a value; of several the last one.
+fn into_text(value: HeaderValue<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        HeaderValue::Text(text) => Some(text),
+        HeaderValue::TextList(list) => list.into_iter().next_back(),
+        _ => None,
+    }
 }
 
 /// RFC 5322 §2.2.3: unfolding removes any CRLF that is immediately followed by white space.
-fn unfolded(raw: Option<&[u8]>) -> String {
-    text(raw.unwrap_or_default()).replace("\r\n", "").replace('\n', "").trim().to_owned()
+fn unfolded(raw: Option<&[u8]>) -> Cow<'_, str> {
+    let raw = raw.unwrap_or_default().trim_ascii();
+    if !raw.contains(&b'\n') {
+        return String::from_utf8_lossy(raw);
+    }
+    String::from_utf8_lossy(raw).replace("\r\n", "").replace('\n', "").into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(octets: &[u8]) -> Fields {
+    fn header(octets: &[u8]) -> Fields<'_> {
         read(octets, &MessageOptions::default())
     }
 
@@ -117,7 +136,10 @@ mod tests {
               =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=\r\n\r\n",
         );
         assert_eq!(message.subject.as_deref(), Some("If you can read this you understand the example."));
-        let named = |name: &str, address: &str| Mailbox { name: Some(name.into()), address: Some(address.into()) };
+        let named = |name: &'static str, address: &'static str| Mailbox {
+            name: Some(name.into()),
+            address: Some(address.into()),
+        };
         assert_eq!(message.from, [named("Keith Moore", "moore@cs.utk.edu")]);
         assert_eq!(message.to, [named("Keld J\u{f8}rn Simonsen", "keld@dkuug.dk")]);
         assert_eq!(message.cc, [named("Andr\u{e9} Pirard", "PIRARD@vm1.ulg.ac.be")]);
@@ -139,7 +161,7 @@ mod tests {
         let message = header(b"To: a@example.org\r\nTo: b@example.org\r\nMessage-ID: <1@example.org>\r\n\r\n");
         assert_eq!(message.to.len(), 2);
         assert_eq!(message.message_id.as_deref(), Some("1@example.org"));
-        let names: Vec<_> = message.headers.iter().flatten().map(|header| header.name.as_str()).collect();
+        let names: Vec<_> = message.headers.iter().flatten().map(|header| &*header.name).collect();
         assert_eq!(names, ["To", "To", "Message-ID"]);
     }
 }

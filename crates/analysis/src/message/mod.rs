@@ -6,6 +6,8 @@ mod header;
 pub(crate) use body::Body;
 pub use header::{Header, Mailbox};
 
+use std::borrow::Cow;
+
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -32,7 +34,7 @@ pub struct Message {
 impl Message {
     /// Reads the header, and the body where it was asked for. It is read anew at each call: only who prints a message
     /// needs it, and does so once.
-    pub fn fields(&self) -> Fields {
+    pub fn fields(&self) -> Fields<'_> {
         if self.options.fields { header::read(&self.kept, &self.options) } else { Fields::default() }
     }
 }
@@ -64,25 +66,25 @@ impl Serialize for Message {
     }
 }
 
-/// What the header of a message says, and its text.
+/// What the header of a message says, and its text. What had not to be decoded is lent from the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
+pub struct Fields<'a> {
     /// Subject, decoded (RFC 2047).
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'a, str>>,
     /// From (RFC 5322 §3.6.2).
-    pub from: Vec<Mailbox>,
+    pub from: Vec<Mailbox<'a>>,
     /// To, groups opened.
-    pub to: Vec<Mailbox>,
+    pub to: Vec<Mailbox<'a>>,
     /// Cc, groups opened.
-    pub cc: Vec<Mailbox>,
+    pub cc: Vec<Mailbox<'a>>,
     /// Reply-To.
-    pub reply_to: Vec<Mailbox>,
+    pub reply_to: Vec<Mailbox<'a>>,
     /// Date, as ISO 8601 with its zone.
     pub date: Option<String>,
     /// Message-ID without its angle brackets.
-    pub message_id: Option<String>,
+    pub message_id: Option<Cow<'a, str>>,
     /// All header fields in order, decoded; `None` where they were not asked for.
-    pub headers: Option<Vec<Header>>,
+    pub headers: Option<Vec<Header<'a>>>,
     /// The decoded text body; `None` where it was not asked for.
     pub text: Option<String>,
 }

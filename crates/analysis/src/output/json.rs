@@ -28,8 +28,9 @@ struct Compound<'a> {
     end: &'static [u8],
 }
 
-/// By this name serde_json passes on text that is JSON already (`RawValue`), such as the digits of a time.
-const RAW: &str = "$serde_json::private::RawValue";
+/// By this name serde_json passes on text that is JSON already, such as the digits of a time: a structure of this name
+/// with one field of this name, which is that text. It is how `serde_json::value::RawValue` is written.
+pub(crate) const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'a> Json<'a> {
     fn open(self, begin: &[u8], end: &'static [u8]) -> Compound<'a> {
@@ -54,7 +55,9 @@ impl<'a> Json<'a> {
     }
 }
 
-/// A name of ours, which has nothing to escape, and the colon.
+/// A name of ours, which has nothing to escape, and the colon. Where it is put in place, its length is known to the
+/// compiler, and it is written by a few instructions.
+#[inline(always)]
 fn name(out: &mut Vec<u8>, name: &'static str) {
     out.push(b'"');
     out.extend_from_slice(name.as_bytes());
@@ -262,6 +265,7 @@ impl Compound<'_> {
         append(self.out, value)
     }
 
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> serde_json::Result<()> {
         if key == RAW {
             return value.serialize(Json { out: self.out, is_raw: true });
@@ -333,6 +337,7 @@ impl ser::SerializeStruct for Compound<'_> {
     type Ok = ();
     type Error = serde_json::Error;
 
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> serde_json::Result<()> {
         self.field(key, value)
     }

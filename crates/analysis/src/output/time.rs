@@ -3,8 +3,10 @@
 use std::fmt;
 
 use capture::Timestamp;
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+
+use super::json::RAW;
 
 /// A time as it is printed. A double would lose the last digits of a nanosecond capture, so the digits are written as
 /// they are: six of them, nine where the time has nanoseconds.
@@ -19,9 +21,10 @@ impl fmt::Display for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digits = Digits::of(*self);
-        let number: &RawValue = serde_json::from_str(digits.as_str()).map_err(serde::ser::Error::custom)?;
-        number.serialize(serializer)
+        // What `RawValue` does, without reading the digits to see whether they are JSON.
+        let mut raw = serializer.serialize_struct(RAW, 1)?;
+        raw.serialize_field(RAW, Digits::of(*self).as_str())?;
+        raw.end()
     }
 }
 
