@@ -37,6 +37,10 @@ fn main() -> std::io::Result<()> {
     all[60] ^= 0x10;
     write("capture_reader", "pcapng_damaged", &all)?;
 
+    // Was read with offsets that did not count the frame in front.
+    let skippable = [0x51, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+    write("capture_reader", "pcapng_behind_a_skippable_frame", &[&skippable[..], &pcapng(&packets)].concat())?;
+
     let segment =
         TcpPacket { seq: 7, ack: Some(9), payload: b"QUIT\r\n", ..TcpPacket::new("192.0.2.1:4", "192.0.2.2:25") };
     let over_six = TcpPacket { payload: b"250 ok\r\n", ..TcpPacket::new("[2001:db8::1]:25", "[2001:db8::2]:4") };

@@ -41,6 +41,8 @@ fn read(source: Box<dyn Read + Send>, limits: ReaderLimits, input: &[u8]) -> See
         dropped: None,
     };
     let mut reader = match CaptureReader::new(source, "input".into()) {
+        // Offsets are those of what is inside: the target `compression` is for that.
+        Ok(reader) if reader.compression().is_some() => return seen,
         Ok(reader) => reader.with_limits(limits),
         Err(e) => {
             seen.error = Some(e.to_string());

@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
         nanos += 1_000_000_000;
         let found = found(&mut decoder, data, link_type, *cut_off, nanos);
         if let Ok(Some(segment)) = &found {
-            let (payload, missing) = (segment.5.len(), segment.7);
+            let (payload, missing) = (segment.6.len(), segment.8);
             assert!(missing <= u32::from(*cut_off) || payload + missing as usize <= longest);
         }
         // The same octets in the midst of others, as a reader's buffer has them.
@@ -42,8 +42,19 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// All that a segment says.
-type Found =
-    (SocketAddr, SocketAddr, SeqNumber, Option<SeqNumber>, Flags, Vec<u8>, Option<u64>, u32, Timestamp, Encapsulation);
+type Found = (
+    SocketAddr,
+    SocketAddr,
+    SeqNumber,
+    Option<SeqNumber>,
+    Flags,
+    u16,
+    Vec<u8>,
+    Option<u64>,
+    u32,
+    Timestamp,
+    Encapsulation,
+);
 
 fn found(
     decoder: &mut Decoder,
@@ -77,6 +88,7 @@ fn found(
         segment.seq,
         segment.ack,
         segment.flags,
+        segment.window,
         segment.payload.to_vec(),
         segment.payload_at,
         segment.missing,

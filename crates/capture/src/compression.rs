@@ -226,7 +226,7 @@ pub(crate) fn detect(
     let len = source::read_full(&mut source, &mut first)?;
     let first = first.get(..len).unwrap_or_default().to_vec();
     let (compression, skippable) = (Compression::of(&first), is_skippable(&first));
-    let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(first).chain(source));
+    let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(first.clone()).chain(source));
     if compression.is_none() && !skippable {
         return Ok((whole, None));
     }
@@ -241,7 +241,9 @@ pub(crate) fn detect(
     };
     Ok(match compression {
         Some(compression) => (Box::new(Decompressor::new(compression, source, limits)), Some(compression)),
-        None => (Box::new(source), None),
+        // Nothing that frames to be skipped stand before, and they are no capture themselves. What was skipped is gone, so
+        // that the offsets of whatever is behind it would be wrong.
+        None => (Box::new(io::Cursor::new(first)), None),
     })
 }
 

@@ -42,10 +42,11 @@ impl Message {
 /// As the contract has it: the counts, then the fields.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("Message", 13)?;
+        let mut message = serializer.serialize_struct("Message", 14)?;
         message.serialize_field("bytes", &self.bytes)?;
         message.serialize_field("wire_bytes", &self.wire_bytes)?;
         message.serialize_field("complete", &self.complete)?;
+        message.serialize_field("cut", &self.cut)?;
         message.serialize_field("sha256", &self.sha256)?;
         let fields = self.fields();
         message.serialize_field("subject", &fields.subject)?;

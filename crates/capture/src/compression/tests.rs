@@ -218,3 +218,14 @@ fn what_only_looks_compressed_is_told_as_it_is() {
     assert!(matches!(read(vec![0x1f]).1, Some(Error::NotACapture { .. })));
     assert!(matches!(read(Vec::new()).1, Some(Error::Empty { .. })));
 }
+
+/// It was read, with offsets that did not count the frame.
+#[test]
+fn a_capture_behind_a_frame_to_be_skipped_is_no_capture() {
+    let frame = [0x51, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+    for behind in [plain(), kit::pcapng(&[]), Vec::new(), frame.to_vec()] {
+        let (packets, error) = read([&frame[..], &behind].concat());
+        assert!(packets.is_empty());
+        assert!(matches!(&error, Some(Error::NotACapture { got, .. }) if got == &frame[..4]), "{error:?}");
+    }
+}
