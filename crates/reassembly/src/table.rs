@@ -33,6 +33,8 @@ pub struct FlowTable<S> {
     compared: usize,
     now: Timestamp,
     leap: Option<Timestamp>,
+    /// Up to this time no connection can have been silent for too long.
+    nothing_expires_until: Timestamp,
     counts: LimitCounts,
     connections: u64,
     unclaimed_octets: u64,
@@ -96,6 +98,7 @@ impl<S> FlowTable<S> {
             compared: 0,
             now: Timestamp::from_nanos(i64::MIN),
             leap: None,
+            nothing_expires_until: Timestamp::from_nanos(i64::MIN),
             counts: LimitCounts::default(),
             connections: 0,
             unclaimed_octets: 0,
@@ -146,7 +149,11 @@ impl<S> FlowTable<S> {
         if let Some(slot) = slot {
             self.feed(slot, side, segment, observer);
         }
-        self.expire(observer);
+        let shortest = self.limits.idle_time.min(self.limits.linger_time);
+        self.nothing_expires_until = self.nothing_expires_until.min(later(segment.timestamp, shortest));
+        if self.now > self.nothing_expires_until {
+            self.expire(observer);
+        }
     }
 
     /// The clock of the table follows the packets. A leap forward counts only when a second packet confirms it: one
@@ -412,24 +419,26 @@ impl<S> FlowTable<S> {
     /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
     /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
     fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
+        let now = self.now;
+        let mut until = Timestamp::from_nanos(i64::MAX);
         for rank in Rank::ALL {
             while let Some(slot) = self.front(rank) {
-                let now = self.now;
                 let Some(place) = self.flows.get(slot as usize) else { break };
-                if now.since(place.entry.last_seen()) <= place.entry.patience(&self.limits) {
-                    self.pass_over_the_future(slot, rank);
-                    break;
+                let (last_seen, patience) = (place.entry.last_seen(), place.entry.patience(&self.limits));
+                if now.since(last_seen) > patience {
+                    self.end(slot, FlowEnd::Idle, observer);
+                    continue;
                 }
-                self.end(slot, FlowEnd::Idle, observer);
+                until = until.min(later(last_seen, patience));
+                if last_seen > now {
+                    // Its time was corrupt: it must not stand in the way of those behind it.
+                    self.touch(slot, rank);
+                    until = now;
+                }
+                break;
             }
         }
-    }
-
-    /// A flow whose last packet is later than now (its time was corrupt) must not stand in the way of those behind it.
-    fn pass_over_the_future(&mut self, slot: u32, rank: Rank) {
-        if self.flows.get(slot as usize).is_some_and(|place| place.entry.last_seen() > self.now) {
-            self.touch(slot, rank);
-        }
+        self.nothing_expires_until = until;
     }
 
     /// Makes room for one more connection. One that has shown octets goes last, one that has shown that both sides are
@@ -469,6 +478,10 @@ impl<S> FlowTable<S> {
             Entry::Handshake(_) | Entry::Free => None,
         }
     }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_nanos(time.as_nanos().saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 impl<S> Entry<S> {
