@@ -27,6 +27,7 @@ pub(crate) struct Conversation {
     pub(crate) ignored: bool,
     /// See [`FlowLimits::compared_octets_per_direction`].
     compared_octets: usize,
+    compared_cost: usize,
 }
 
 /// Tells the observer.
@@ -106,8 +107,7 @@ impl Conversation {
 
     /// Memory for octets to compare with, in octets.
     pub(crate) fn compared_cost(&self) -> usize {
-        let cost = |direction| self.streams[direction].history.as_ref().map_or(0, |history| history.cost());
-        Direction::BOTH.into_iter().map(cost).sum()
+        self.compared_cost
     }
 
     /// Gives it up.
@@ -115,6 +115,7 @@ impl Conversation {
         for direction in Direction::BOTH {
             self.streams[direction].history = None;
         }
+        self.compared_cost = 0;
     }
 
     /// Drops what is held: nobody wants to hear of it.
@@ -123,8 +124,8 @@ impl Conversation {
             let stream = &mut self.streams[direction];
             let held = std::mem::take(&mut stream.held);
             stream.octets.discarded += held.octets();
-            stream.history = None;
         }
+        self.forget_history();
     }
 
     /// Whether a reset ends the connection: see [`Stream::accepts_reset`] and, where its own side has sent nothing yet,
@@ -338,7 +339,7 @@ impl Conversation {
                 self.tell(StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp }, emit);
                 if !self.ignored && self.compared_octets > 0 {
                     let history = self.streams[direction].history.get_or_insert_default();
-                    history.record(offset, bytes, self.compared_octets);
+                    self.compared_cost += history.record(offset, bytes, self.compared_octets);
                 }
             }
         }

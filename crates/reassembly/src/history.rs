@@ -31,13 +31,13 @@ const LEAST_OCTETS: usize = 512;
 
 impl History {
     /// Copies the octets of a segment that were delivered at `offset`. At most the last `limit` octets are kept, a power of
-    /// two of them.
-    pub(crate) fn record(&mut self, offset: u64, octets: &[u8], limit: usize) {
+    /// two of them. Returns by how much its memory has grown.
+    pub(crate) fn record(&mut self, offset: u64, octets: &[u8], limit: usize) -> usize {
         if offset != self.end {
             (self.start, self.end) = (offset, offset);
         }
         let known = usize::try_from(self.end - self.start).unwrap_or(usize::MAX);
-        self.grow(known.saturating_add(octets.len()), limit);
+        let grown = self.grow(known.saturating_add(octets.len()), limit);
         if let Some(place) = self.segments.get_mut(self.oldest) {
             *place = offset;
             self.oldest = (self.oldest + 1) % SEGMENTS;
@@ -46,11 +46,12 @@ impl History {
         // The beginning of what is longer than the ring would be overwritten by its end.
         let last = octets.len().saturating_sub(self.ring.len());
         let kept = octets.get(last..).unwrap_or_default();
-        let (front, back) = kept.split_at(kept.len().min(self.ring.len() - self.place(offset + last as u64)));
         let at = self.place(offset + last as u64);
+        let (front, back) = kept.split_at(kept.len().min(self.ring.len() - at));
         copy(&mut self.ring, at, front);
         copy(&mut self.ring, 0, back);
         self.start = self.start.max(self.end.saturating_sub(self.ring.len() as u64));
+        grown
     }
 
     /// How many of `octets` that came again at `offset` cannot be compared, and how the rest compares, where there is one.
@@ -70,11 +71,6 @@ impl History {
         (unknown, Some(comparison))
     }
 
-    /// Octets of memory.
-    pub(crate) fn cost(&self) -> usize {
-        self.ring.len() + size_of::<Self>()
-    }
-
     /// Octets of the segment that brought the octet at `offset`, as far as they are known.
     fn segment_len(&self, offset: u64) -> u64 {
         let starts = self.segments.iter().copied().filter(|start| (self.start..self.end).contains(start));
@@ -85,30 +81,34 @@ impl History {
 
     /// Where the octet at this offset stands.
     fn place(&self, offset: u64) -> usize {
-        // The ring's length is a power of two.
-        let mask = (self.ring.len() as u64).saturating_sub(1);
-        usize::try_from(offset & mask).unwrap_or(0)
+        place(offset, self.ring.len())
     }
 
-    fn grow(&mut self, octets: usize, limit: usize) {
+    fn grow(&mut self, octets: usize, limit: usize) -> usize {
         let largest = limit.checked_ilog2().map_or(0, |log| 1 << log);
         let wanted = octets.max(LEAST_OCTETS).checked_next_power_of_two().unwrap_or(largest).min(largest);
         if wanted <= self.ring.len() {
-            return;
+            return 0;
         }
-        let mut larger = Self { ring: vec![0; wanted], ..Self::default() };
-        for at in self.start..self.end {
-            if let (Some(&octet), Some(place)) = (self.ring.get(self.place(at)), larger.place_mut(at)) {
-                *place = octet;
-            }
+        let smaller = std::mem::replace(&mut self.ring, vec![0; wanted]);
+        let mut at = self.start;
+        // In runs up to where the smaller ring wraps, which is where the larger one may.
+        while at < self.end && !smaller.is_empty() {
+            let from = place(at, smaller.len());
+            let known = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+            let run = known.min(smaller.len() - from);
+            let to = self.place(at);
+            copy(&mut self.ring, to, smaller.get(from..from + run).unwrap_or_default());
+            at += run as u64;
         }
-        self.ring = larger.ring;
+        // The first time this takes memory at all.
+        wanted - smaller.len() + if smaller.is_empty() { size_of::<Self>() } else { 0 }
     }
+}
 
-    fn place_mut(&mut self, offset: u64) -> Option<&mut u8> {
-        let place = self.place(offset);
-        self.ring.get_mut(place)
-    }
+/// Where the octet at this offset stands in a ring of a length that is a power of two.
+fn place(offset: u64, len: usize) -> usize {
+    usize::try_from(offset & (len as u64).saturating_sub(1)).unwrap_or(0)
 }
 
 fn copy(ring: &mut [u8], at: usize, octets: &[u8]) {
@@ -149,8 +149,9 @@ mod tests {
     #[test]
     fn it_takes_no_more_memory_than_the_limit() {
         let mut history = History::default();
-        history.record(0, &[7; 10_000], 1_500);
-        assert_eq!(history.cost(), 1_024 + size_of::<History>());
+        assert_eq!(history.record(0, &[7; 600], 1_500), 1_024 + size_of::<History>());
+        assert_eq!(history.record(600, &[7; 9_400], 1_500), 0);
+        assert_eq!(history.ring.len(), 1_024);
         assert_eq!(history.compare(0, &[7; 10_000]), (10_000 - 1_024, Some(Comparison::Same)));
         let mut none = History::default();
         none.record(0, b"octets", 0);
