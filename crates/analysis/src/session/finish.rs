@@ -9,8 +9,9 @@ use smtp_parser::SmtpEvent;
 use super::auth::AuthOutcome;
 use super::{Stamp, StartTls, Time, TlsState, Tracker};
 use crate::community_id::community_id;
-use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Tls, Transaction};
+use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
+use crate::tls;
 
 impl Tracker {
     /// The connection is over: what was held is read, what is unanswered stays so.
@@ -30,14 +31,20 @@ impl Tracker {
             }
         }
         let both = self.heard.client && self.heard.server;
-        let closed = matches!(end, FlowEnd::Closed | FlowEnd::Reset);
-        self.dialogue.finish(if both && closed { Ending::Closed } else { Ending::Unseen }, at);
+        let closed = both && matches!(end, FlowEnd::Closed | FlowEnd::Reset);
+        self.dialogue.finish(if closed { Ending::Closed } else { Ending::Unseen }, at);
         let (client_address, server_address) = match client {
             Direction::FromOriginator => (info.originator, info.responder),
             Direction::FromResponder => (info.responder, info.originator),
         };
         let octets = Octets { client: octets(flow, client), server: octets(flow, !client) };
-        self.into_session(client_address, server_address, info, octets, end)
+        let mode = match self.dialogue.starttls {
+            Some(StartTls::Accepted) => tls::Mode::Starttls,
+            _ => tls::Mode::Implicit,
+        };
+        let handshake = self.handshake.take().filter(|_| self.tls == TlsState::Seen);
+        let tls = handshake.map(|handshake| handshake.finish(mode, closed));
+        self.into_session(client_address, server_address, info, octets, end, tls)
     }
 
     fn into_session(
@@ -47,8 +54,8 @@ impl Tracker {
         info: &reassembly::FlowInfo,
         octets: Octets,
         end: FlowEnd,
+        tls: Option<tls::Tls>,
     ) -> Session {
-        let uses_tls = self.tls == TlsState::Seen;
         let dialogue = self.dialogue;
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));
         let mut transactions = dialogue.transactions.into_finished();
@@ -89,12 +96,9 @@ impl Tracker {
             auth_attempts: dialogue.auth.len(),
             authenticated: dialogue.auth.iter().any(|attempt| attempt.outcome == AuthOutcome::Success),
             auth: dialogue.auth,
-            tls: uses_tls.then(|| Tls {
-                mode: if dialogue.starttls == Some(StartTls::Accepted) { "starttls" } else { "implicit" },
-                ..Tls::default()
-            }),
+            uses_tls: tls.is_some(),
+            tls,
             starttls: dialogue.starttls,
-            uses_tls,
             transaction_count: transactions.len(),
             anomalies,
             further_anomalies,
