@@ -83,7 +83,12 @@ impl Evidence<'_> {
             SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !server_spoke) => Some(unless_final),
             _ => None,
         };
-        let spoke = |octets: &[u8]| Manner::of(octets, self.is_final) > Manner::Unclear;
+        // A reply may be a greeting of mail to the end of its line.
+        let spoke = |octets: &[u8]| match Manner::of(octets, self.is_final) {
+            Manner::Silent | Manner::Unclear => false,
+            Manner::Reply => memchr(b'\n', octets).is_some(),
+            _ => true,
+        };
         toward(self.responder_port, originator, responder, spoke(self.from_responder), Speaker::Originator)
             .or_else(|| {
                 toward(self.originator_port, responder, originator, spoke(self.from_originator), Speaker::Responder)
@@ -107,8 +112,8 @@ impl Hello {
     /// 1 and a version.
     fn of(octets: &[u8]) -> Self {
         match octets {
-            [21 | 22, 3, ..] | [0x80.., _, 1, 0 | 3, ..] => Self::Yes,
-            [21 | 22] | [0x80..] | [0x80.., _] | [0x80.., _, 1] => Self::Perhaps,
+            [21 | 22, 3, ..] | [0x80..=0xff, _, 1, 0 | 3, ..] => Self::Yes,
+            [21 | 22] | [0x80..=0xff] | [0x80..=0xff, _] | [0x80..=0xff, _, 1] => Self::Perhaps,
             _ => Self::No,
         }
     }
@@ -123,7 +128,7 @@ const SMTPS: u16 = 465;
 const MAIL_PORTS: [u16; 6] = [24, 25, 26, 465, 587, 2525];
 
 /// How a side talks, by its lines so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Silent,
     /// Too little to say.

@@ -22,7 +22,7 @@ pub(super) fn begins_like_command(bytes: &[u8]) -> bool {
 /// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3. RFC 5246 appendix E.2: the
 /// first may be a ClientHello of SSL 2.0, a length whose highest bit is set, and the type 1.
 pub(super) fn begins_like_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [20..=23] | [20..=23, 3, ..] | [0x80.., _, 1, ..] | [0x80..] | [0x80.., _])
+    matches!(bytes, [20..=23] | [20..=23, 3, ..] | [0x80..=0xff, _, 1, ..] | [0x80..=0xff] | [0x80..=0xff, _])
 }
 
 #[cfg(test)]

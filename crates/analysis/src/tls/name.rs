@@ -93,11 +93,13 @@ mod tests {
 
     use super::*;
 
+    /// Type, tag and value.
+    type Attribute<'a> = (&'a [u8], u8, &'a [u8]);
+
     /// `SEQUENCE { SET { SEQUENCE { OBJECT IDENTIFIER, value } } … }`, of attributes in one octet of length each.
-    fn name(relative_names: &[&[(&[u8], u8, &[u8])]]) -> String {
+    fn name(relative_names: &[&[Attribute<'_>]]) -> String {
         let wrap = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
-        let attribute =
-            |(oid, tag, value): &(&[u8], u8, &[u8])| wrap(0x30, &[wrap(6, oid), wrap(*tag, value)].concat());
+        let attribute = |(oid, tag, value): &Attribute<'_>| wrap(0x30, &[wrap(6, oid), wrap(*tag, value)].concat());
         let sets: Vec<u8> = relative_names
             .iter()
             .flat_map(|attributes| wrap(0x31, &attributes.iter().flat_map(attribute).collect::<Vec<u8>>()))

@@ -118,7 +118,10 @@ const LONGEST_FRAGMENT: usize = (1 << 14) + 2048;
 mod tests {
     use super::*;
 
-    fn read(records: &mut Records, mut input: &[u8]) -> Result<Vec<(Content, usize, Vec<u8>, bool)>, Malformed> {
+    /// Content, octets of the record, those of the fragment, whether they are its last.
+    type Read = (Content, usize, Vec<u8>, bool);
+
+    fn read(records: &mut Records, mut input: &[u8]) -> Result<Vec<Read>, Malformed> {
         let mut fragments = vec![];
         while !input.is_empty() {
             let (used, fragment) = records.step(input)?;
