@@ -501,4 +501,19 @@ mod tests {
         assert_eq!(tracker.tls, TlsState::Seen);
         assert_eq!(tracker.dialogue.commands.len(), 1);
     }
+
+    /// What is lost behind an accepted STARTTLS is most likely the handshake, of which nothing was seen then.
+    #[test]
+    fn a_lost_handshake_is_not_read_as_commands() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+        tracker.octets(Role::Client, b"STARTTLS\r\n", stamp(0));
+        tracker.octets(Role::Server, b"220 go\r\n", stamp(7));
+        tracker.gap(Role::Client, 517, stamp(10));
+        assert_eq!((tracker.tls, tracker.client.mode()), (TlsState::Agreed, ClientMode::Opaque));
+        tracker.octets(Role::Server, b"\x16\x03\x03\x00\x05", stamp(15));
+        assert_eq!(tracker.tls, TlsState::Seen);
+        tracker.octets(Role::Client, b"QUIT\r\n", stamp(527));
+        assert_eq!(tracker.dialogue.commands.len(), 1);
+    }
 }
