@@ -63,8 +63,8 @@ pub struct Session {
     pub starttls: Option<StartTls>,
     /// Whether a TLS handshake was seen.
     pub uses_tls: bool,
-    /// What it shows.
-    pub tls: Option<Tls>,
+    /// What it shows; boxed, because most sessions have none.
+    pub tls: Option<Box<Tls>>,
     /// Transactions of this session.
     pub transaction_count: usize,
     /// What was out of the ordinary.

@@ -76,23 +76,23 @@ impl Evidence<'_> {
             return None;
         }
         let unless_final = if self.is_final { Verdict::Other } else { Verdict::Undecided };
-        let toward = |port: u16, client: Hello, server: Hello, server_spoke: bool, who| match port {
-            SMTPS if client == Hello::Yes || server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
-            SMTPS => Some(unless_final),
-            SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
-            SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !server_spoke) => Some(unless_final),
-            _ => None,
-        };
         // A reply may be a greeting of mail to the end of its line.
-        let spoke = |octets: &[u8]| match Manner::of(octets, self.is_final) {
+        let has_spoken = |octets: &[u8]| match Manner::of(octets, self.is_final) {
             Manner::Silent | Manner::Unclear => false,
             Manner::Reply => memchr(b'\n', octets).is_some(),
             _ => true,
         };
-        toward(self.responder_port, originator, responder, spoke(self.from_responder), Speaker::Originator)
-            .or_else(|| {
-                toward(self.originator_port, responder, originator, spoke(self.from_originator), Speaker::Responder)
-            })
+        let toward = |port: u16, client: Hello, server: Hello, from_server: &[u8], who| match port {
+            SMTPS if client == Hello::Yes || server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
+            SMTPS => Some(unless_final),
+            SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
+            SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !has_spoken(from_server)) => {
+                Some(unless_final)
+            }
+            _ => None,
+        };
+        toward(self.responder_port, originator, responder, self.from_responder, Speaker::Originator)
+            .or_else(|| toward(self.originator_port, responder, originator, self.from_originator, Speaker::Responder))
             .or_else(|| [originator, responder].contains(&Hello::Yes).then_some(Verdict::Other))
     }
 }

@@ -1,5 +1,7 @@
 //! Recorded TLS handshakes against their facts, which tshark and openssl have read (`testdata/record/tls_facts.py`).
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

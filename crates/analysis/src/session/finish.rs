@@ -43,7 +43,7 @@ impl Tracker {
             _ => tls::Mode::Implicit,
         };
         let handshake = self.handshake.take().filter(|_| self.tls == TlsState::Seen);
-        let tls = handshake.map(|handshake| handshake.finish(mode, closed));
+        let tls = handshake.map(|handshake| Box::new(handshake.finish(mode, closed)));
         self.into_session(client_address, server_address, info, octets, end, tls)
     }
 
@@ -54,7 +54,7 @@ impl Tracker {
         info: &reassembly::FlowInfo,
         octets: Octets,
         end: FlowEnd,
-        tls: Option<tls::Tls>,
+        tls: Option<Box<tls::Tls>>,
     ) -> Session {
         let dialogue = self.dialogue;
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));

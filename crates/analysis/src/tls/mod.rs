@@ -25,13 +25,15 @@ mod name;
 mod record;
 #[cfg(test)]
 mod samples;
+mod side;
 mod sslv2;
 
 pub use alert::Alert;
 pub use certificate::{Certificate, NameKind, SubjectName};
 use hello::{ClientHello, ServerHello};
 pub use model::{CutShort, Mode, State, Tls};
-use record::{Content, Fragment, Records};
+use record::{Content, Fragment};
+use side::Side;
 use tls_parser::{TlsMessageHandshake, parse_tls_handshake_msg_certificate};
 
 use crate::anomaly::Role;
@@ -79,24 +81,6 @@ pub struct Handshake {
 enum Outcome {
     Completed,
     Failed(Alert),
-}
-
-/// One side of it.
-#[derive(Debug, Default)]
-struct Side {
-    records: Records,
-    octets: usize,
-    /// The octets of a message that is not complete yet.
-    message: Vec<u8>,
-    /// The first octet of an alert.
-    alert_level: Option<u8>,
-    certificates: Vec<Certificate>,
-    /// It said ChangeCipherSpec: up to TLS 1.2 its messages are encrypted from here on.
-    changed_cipher: bool,
-    /// It sent what is its last message of the handshake.
-    finished: bool,
-    /// Its further octets cannot be read, or are not wanted.
-    is_deaf: bool,
 }
 
 impl Default for Handshake {
@@ -221,15 +205,10 @@ impl Handshake {
         }
     }
 
-    /// Octets of messages: `HandshakeType msg_type; uint24 length; …` (RFC 8446 §4), cut into records as it pleases the
-    /// sender.
     fn messages(&mut self, role: Role, octets: &[u8]) {
-        let mut held = std::mem::take(&mut self.side_mut(role).message);
-        held.extend_from_slice(octets);
+        let mut held = self.side_mut(role).take_messages(octets);
         let mut rest = held.as_slice();
-        while let Some((&[kind, a, b, c], behind)) = rest.split_first_chunk::<4>() {
-            let Ok(length) = usize::try_from(u32::from_be_bytes([0, a, b, c])) else { break };
-            let Some((body, behind)) = behind.split_at_checked(length) else { break };
+        while let Some((kind, body, behind)) = side::first_message(rest) {
             self.message(role, kind, body);
             rest = behind;
         }

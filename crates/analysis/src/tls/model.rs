@@ -6,7 +6,7 @@ use super::alert::Alert;
 use super::certificate::Certificate;
 
 /// What a TLS handshake shows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tls {
     /// How it began.
     pub mode: Mode,
