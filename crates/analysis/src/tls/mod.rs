@@ -123,7 +123,7 @@ impl Handshake {
                 Err(record::Malformed) => self.stop_listening(role, CutShort::Malformed),
             }
         }
-        if self.progress() == Progress::Listening && self.side(role).octets >= self.limits.octets {
+        if self.progress() == Progress::Listening && octets.len() > room {
             self.stop_listening(role, CutShort::Limit);
         }
         self.progress()

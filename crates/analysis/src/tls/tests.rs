@@ -227,6 +227,18 @@ fn no_more_octets_are_listened_to_than_the_limit() {
     assert_eq!(handshake.finish(Mode::Implicit, true).cut_short, Some(CutShort::Limit));
 }
 
+/// Found by the fuzz target `tls`: as many octets as the limit allows are not more than it allows.
+#[test]
+fn octets_up_to_the_limit_do_not_reach_it() {
+    let [_, (_, answer), ..] = full();
+    let mut handshake = Handshake::new(Limits { octets: answer.len(), ..Limits::default() });
+    handshake.octets(SERVER, &answer);
+    assert_eq!(handshake.octets(SERVER, &[]), Progress::Listening);
+    assert_eq!(handshake.cut_short, None);
+    handshake.octets(SERVER, &[22]);
+    assert_eq!(handshake.cut_short, Some(CutShort::Limit));
+}
+
 #[test]
 fn no_more_certificates_are_kept_than_the_limit() {
     let mut handshake = Handshake::new(Limits { certificates: 2, ..Limits::default() });
