@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use capture::{CaptureReader, Decoder};
 use kit::{Conversation, Interface, PcapNgWriter, PcapWriter, TcpPacket, pcap, pcapng, tunnel};
 
 fn main() -> std::io::Result<()> {
@@ -126,7 +127,32 @@ fn main() -> std::io::Result<()> {
     write("smtp_server", "replies", ehlo)?;
     let foreign =
         [&b"\x09\x30250-a\r\nno reply\r\n250 b\r\nno reply\r\n999 x\r\n250-"[..], &[b'y'; 120], b"\r\n250 a\r\n"];
-    write("smtp_server", "foreign_and_long_lines", &foreign.concat())
+    write("smtp_server", "foreign_and_long_lines", &foreign.concat())?;
+
+    for name in ["rsa-key-exchange", "resumed", "client-certificate", "nothing-shared", "aborted"] {
+        write("tls", name, &turns_of(name))?;
+    }
+    // What the recordings do not have: a hello of SSL 2.0 and its answer, a gap.
+    let hello = [&[0, 30, 0, 0x80, 28, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[7; 16]].concat();
+    let answer = [1, 20, 0, 0x80, 18, 4, 0, 1, 0, 2, 0, 3, 0, 3, 0, 1, b'd', b'e', b'r', 1, 0, 0x80, 9];
+    write("tls", "sslv2", &[&[1, 7, 255, 2], hello.as_slice(), &answer].concat())?;
+    write("tls", "gap", &[&[1, 7, 255, 2, 0, 5, 0, 22, 3, 1, 0, 9, 3, 7, 0], &[21, 3, 3, 0, 2, 2, 40][..]].concat())
+}
+
+/// The turns of the connections to port 465 in a recording.
+fn turns_of(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../testdata/tls/{name}.pcap"));
+    let (mut reader, mut decoder) = (CaptureReader::open(&path).expect("a recording"), Decoder::new());
+    let mut turns = vec![1, 40, 255, 16];
+    while let Ok(Some(packet)) = reader.next_packet() {
+        if let Ok(Some(segment)) = decoder.decode(&packet) {
+            let length = u16::try_from(segment.payload.len()).expect("a segment of Ethernet");
+            turns.push(u8::from(segment.source.port() == 465));
+            turns.extend(length.to_le_bytes());
+            turns.extend(segment.payload);
+        }
+    }
+    turns
 }
 
 /// Link layers, labels, extension headers and fragments around a datagram of IPv4.

@@ -360,6 +360,7 @@ def aiosmtpd_auth():
 # 6. STARTTLS
 
 TLS_MAIL = "220 EHLO 250 STARTTLS 220"
+COMPLETED = ("completed",)
 
 
 @scenario
@@ -367,7 +368,7 @@ def postfix_starttls_tls13():
     mail = plain("Inside TLS 1.3", "tls13")
     with capture("postfix-starttls-tls13", "port 25") as c:
         swaks(POSTFIX, 25, ALICE, BOB, mail.raw, "--tls", "--tls-protocol", "tlsv1_3", "--tls-sni", "mx.example.net")
-        c.expect([Session(f"{POSTFIX}:25", TLS_MAIL, starttls="accepted")], "swaks: STARTTLS, then TLS 1.3, with the mail inside.")
+        c.expect([Session(f"{POSTFIX}:25", TLS_MAIL, starttls="accepted", tls=COMPLETED)], "swaks: STARTTLS, then TLS 1.3, with the mail inside.")
 
 
 @scenario
@@ -375,7 +376,7 @@ def exim_starttls_tls12():
     mail = plain("Inside TLS 1.2", "tls12")
     with capture("exim-starttls-tls12", "port 25") as c:
         curl(f"smtp://{EXIM}", ALICE, [BOB], mail.raw, "--ssl-reqd", "-k", "--tls-max", "1.2")
-        c.expect([Session(f"{EXIM}:25", TLS_MAIL, starttls="accepted")], "curl: STARTTLS, then TLS 1.2, where the certificate can be read.")
+        c.expect([Session(f"{EXIM}:25", TLS_MAIL, starttls="accepted", tls=COMPLETED)], "curl: STARTTLS, then TLS 1.2, where the certificate can be read.")
 
 
 @scenario
@@ -388,7 +389,7 @@ def aiosmtpd_starttls_required():
         s_client(AIOSMTPD, 5870, ["EHLO " + HELO, "QUIT"], "-starttls", "smtp", "-name", HELO, "-servername", "aio.example.net")
         c.expect([Session(f"{AIOSMTPD}:5870", "220 EHLO 250 MAIL 530 RCPT 530 QUIT 221", starttls="offered",
                           mails=[Mail(ALICE, f"{BOB}-", None, "rejected", 530)]),
-                  Session(f"{AIOSMTPD}:5870", TLS_MAIL, starttls="accepted")],
+                  Session(f"{AIOSMTPD}:5870", TLS_MAIL, starttls="accepted", tls=COMPLETED)],
                  "The server wants STARTTLS first: MAIL is refused with 530; then openssl s_client does STARTTLS (TLS 1.2).",
                  open_places=[("sessions[0].transactions[0].rcpt_to", [[]], "RCPT after a refused MAIL")])
 
@@ -399,7 +400,7 @@ def exim_starttls_auth():
     with capture("exim-starttls-auth", "port 587") as c:
         msmtp(EXIM, 587, ALICE, [BOB], mail.raw, "--tls=on", "--tls-starttls=on", "--tls-certcheck=off", "--auth=plain", "--user=alice",
               f"--passwordeval=echo '{PASSWORD}'")
-        c.expect([Session(f"{EXIM}:587", TLS_MAIL, starttls="accepted")],
+        c.expect([Session(f"{EXIM}:587", TLS_MAIL, starttls="accepted", tls=COMPLETED)],
                  "msmtp: STARTTLS and then AUTH inside TLS, which the capture cannot show.")
 
 
@@ -408,7 +409,7 @@ def opensmtpd_starttls_fails():
     mail = plain("Never sent", "tls-fails")
     with capture("opensmtpd-starttls-fails", "port 587") as c:
         msmtp(OPENSMTPD, 587, ALICE, [BOB], mail.raw, "--tls=on", "--tls-starttls=on", "--tls-certcheck=off", ok=(76,))
-        c.expect([Session(f"{OPENSMTPD}:587", TLS_MAIL, starttls="accepted")],
+        c.expect([Session(f"{OPENSMTPD}:587", TLS_MAIL, starttls="accepted", tls=("failed", ("server", None)))],
                  "STARTTLS is accepted with 220, the handshake then fails with an alert of the server: OpenSMTPD 6.8 of Debian 12 "
                  "cannot reach its private key with OpenSSL 3.")
 
@@ -447,7 +448,7 @@ def postfix_implicit_tls():
     mail = plain("SMTPS", "smtps")
     with capture("postfix-implicit-tls", "port 465") as c:
         curl(f"smtps://{POSTFIX}:465", ALICE, [BOB], mail.raw, "-k", "--user", f"alice:{PASSWORD}")
-        c.expect([Session(f"{POSTFIX}:465", "", helo=None, verb=None, check=False)],
+        c.expect([Session(f"{POSTFIX}:465", "", helo=None, verb=None, check=False, tls=COMPLETED)],
                  "curl with TLS from the first octet on port 465, AUTH and mail inside.", open_places=IMPLICIT)
 
 
@@ -455,7 +456,7 @@ def postfix_implicit_tls():
 def exim_implicit_tls():
     with capture("exim-implicit-tls", "port 465") as c:
         s_client(EXIM, 465, ["EHLO " + HELO, "QUIT"], "-tls1_2", "-servername", "exim.example.net")
-        c.expect([Session(f"{EXIM}:465", "", helo=None, verb=None, check=False)],
+        c.expect([Session(f"{EXIM}:465", "", helo=None, verb=None, check=False, tls=COMPLETED)],
                  "openssl s_client with TLS 1.2 from the first octet.", open_places=IMPLICIT)
 
 
@@ -1211,7 +1212,7 @@ def quickstart():
             Session(f"{EXIM}:587", "220 EHLO 250 AUTH 334 334 235 MAIL 250 RCPT 250 DATA 354 250 QUIT 221", starttls="offered", auth=[("LOGIN", "alice", "success")],
                     mails=[Mail(ALICE, "dave@elsewhere.test+", message=login)]),
             Session(f"{POSTFIX}:587", "220 EHLO 250 AUTH 535 AUTH 535 AUTH 535 QUIT 221", starttls="offered", auth=[("PLAIN", "admin", "failure")] * 3),
-            Session(f"{POSTFIX}:25", "220 EHLO 250 STARTTLS 220", starttls="accepted"),
+            Session(f"{POSTFIX}:25", "220 EHLO 250 STARTTLS 220", starttls="accepted", tls=COMPLETED),
             Session(f"{OPENSMTPD}:25", "220 EHLO 250 MAIL 250 RCPT 250 RSET 250 MAIL 250 RCPT 250 DATA 354 250 QUIT 221", starttls="offered",
                     mails=[Mail(ALICE, "carol@example.net+", None, "aborted", None), Mail(ALICE, f"{BOB}+", message=first)]),
             Session(f"{POSTFIX}:25", "220 EHLO 250 MAIL 250 RCPT 250 DATA 354 550 QUIT 221", starttls="offered",

@@ -16,6 +16,7 @@
 //! | `connection`, `recognition` | is this mail, and who is the client |
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
 //! | `transaction` | what became of every mail and every recipient |
+//! | [`tls`] | what a TLS handshake shows |
 //! | [`message`] | header fields |
 //! | [`model`], [`anomaly`] | the records all this ends in |
 //! | [`cli`] | the program's command line |
@@ -41,4 +42,5 @@ pub mod run;
 mod samples;
 pub mod session;
 pub mod summary;
+pub mod tls;
 mod transaction;

@@ -16,6 +16,7 @@ use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::session::Further;
 use crate::session::auth::AuthAttempt;
+use crate::tls::Tls;
 
 /// One TCP connection on which SMTP was recognised.
 #[derive(Debug, Clone, Serialize)]
@@ -64,8 +65,8 @@ pub struct Session {
     pub starttls: Option<StartTls>,
     /// Whether a TLS handshake was seen.
     pub uses_tls: bool,
-    /// What it shows.
-    pub tls: Option<Tls>,
+    /// What it shows; boxed, because most sessions have none.
+    pub tls: Option<Box<Tls>>,
     /// Transactions of this session.
     pub transaction_count: usize,
     /// What was out of the ordinary.
@@ -211,29 +212,6 @@ pub enum StartTls {
     Rejected,
     /// The server agreed.
     Accepted,
-}
-
-/// What a TLS handshake shows to an observer.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Tls {
-    /// `starttls` or `implicit`.
-    pub mode: &'static str,
-    /// Version the server chose.
-    pub version: Option<String>,
-    /// Cipher suite the server chose.
-    pub cipher: Option<String>,
-    /// Server Name Indication.
-    pub server_name: Option<String>,
-    /// Protocol chosen by ALPN.
-    pub alpn: Option<String>,
-    /// JA3 of the client.
-    pub ja3: Option<String>,
-    /// JA3S of the server.
-    pub ja3s: Option<String>,
-    /// JA4 of the client.
-    pub ja4: Option<String>,
-    /// Certificates of the server, its own first.
-    pub certificates: Vec<serde_json::Value>,
 }
 
 /// Payload octets by direction.

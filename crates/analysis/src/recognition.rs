@@ -67,22 +67,61 @@ impl Evidence<'_> {
         if self.is_final || foreign(originator) || foreign(responder) { Verdict::Other } else { Verdict::Undecided }
     }
 
-    /// RFC 8446 §5.1: a TLS record begins with its type, 22 for the handshake, and a version whose first octet is 3.
+    /// Nothing that TLS shows proves mail, neither names nor certificates, so its port must: 465 is for mail in TLS
+    /// alone. On 25 and 587, which are for mail as well, it is mail in TLS if both sides speak TLS; a server that greets
+    /// in plain is judged by its greeting.
     fn judge_tls(&self) -> Option<Verdict> {
-        let is_record = |octets: &[u8]| matches!(octets, [crate::session::TLS_HANDSHAKE, 3, ..]);
-        let (originator, responder) = (is_record(self.from_originator), is_record(self.from_responder));
-        if !originator && !responder {
+        let (originator, responder) = (Hello::of(self.from_originator), Hello::of(self.from_responder));
+        if originator == Hello::No && responder == Hello::No {
             return None;
         }
-        let mail = |port: u16| port == SMTPS;
-        Some(match (mail(self.responder_port), mail(self.originator_port)) {
-            (true, _) => Verdict::ImplicitTls(Speaker::Originator),
-            (_, true) => Verdict::ImplicitTls(Speaker::Responder),
-            _ => Verdict::Other,
-        })
+        let unless_final = if self.is_final { Verdict::Other } else { Verdict::Undecided };
+        // A reply may be a greeting of mail to the end of its line.
+        let has_spoken = |octets: &[u8]| match Manner::of(octets, self.is_final) {
+            Manner::Silent | Manner::Unclear => false,
+            Manner::Reply => memchr(b'\n', octets).is_some(),
+            _ => true,
+        };
+        let toward = |port: u16, client: Hello, server: Hello, from_server: &[u8], who| match port {
+            SMTPS if client == Hello::Yes || server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
+            SMTPS => Some(unless_final),
+            SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
+            SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !has_spoken(from_server)) => {
+                Some(unless_final)
+            }
+            _ => None,
+        };
+        toward(self.responder_port, originator, responder, self.from_responder, Speaker::Originator)
+            .or_else(|| toward(self.originator_port, responder, originator, self.from_originator, Speaker::Responder))
+            .or_else(|| [originator, responder].contains(&Hello::Yes).then_some(Verdict::Other))
     }
 }
 
+/// Whether a side begins with a handshake of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hello {
+    No,
+    /// There are too few octets to say.
+    Perhaps,
+    Yes,
+}
+
+impl Hello {
+    /// RFC 8446 §5.1: a TLS record begins with its type, 22 for the handshake and 21 for an alert, and a version whose
+    /// first octet is 3. RFC 5246 appendix E.2: a ClientHello of SSL 2.0 with a length whose highest bit is set, the type
+    /// 1 and a version.
+    fn of(octets: &[u8]) -> Self {
+        match octets {
+            [21 | 22, 3, ..] | [0x80..=0xff, _, 1, 0 | 3, ..] => Self::Yes,
+            [21 | 22] | [0x80..=0xff] | [0x80..=0xff, _] | [0x80..=0xff, _, 1] => Self::Perhaps,
+            _ => Self::No,
+        }
+    }
+}
+
+/// RFC 6409 §3.1 and RFC 5321 §4.5.4.2.
+const SUBMISSION: u16 = 587;
+const SMTP: u16 = 25;
 /// RFC 8314 §7.3.
 const SMTPS: u16 = 465;
 /// Submission (RFC 6409), relay, LMTP as commonly configured, and two that providers offer beside 25.
@@ -238,9 +277,43 @@ mod tests {
         }
     }
 
+    /// RFC 8314 §7.3: 465 is "submissions". RFC 8446 §5.1: a record of a handshake begins with 22 and 3.
     #[test]
     fn tls_from_the_first_octet_is_mail_on_its_port_only() {
-        assert_eq!(judge("\u{16}\u{3}\u{1}", "", 465, false), Verdict::ImplicitTls(Speaker::Originator));
-        assert_eq!(judge("\u{16}\u{3}\u{1}", "", 443, false), Verdict::Other);
+        let hello = "\u{16}\u{3}\u{1}";
+        assert_eq!(judge(hello, "", 465, false), Verdict::ImplicitTls(Speaker::Originator));
+        assert_eq!(judge("", hello, 465, false), Verdict::ImplicitTls(Speaker::Originator), "one side captured");
+        assert_eq!(judge("\u{16}", "", 465, false), Verdict::Undecided, "its first octet alone");
+        for port in [443, 993, 995, 2525, 8025] {
+            assert_eq!(judge(hello, hello, port, false), Verdict::Other, "{port}");
+        }
+    }
+
+    #[test]
+    fn tls_on_the_other_ports_of_mail_must_be_spoken_by_both_sides() {
+        let hello = "\u{16}\u{3}\u{1}";
+        for port in [25, 587] {
+            assert_eq!(judge(hello, "", port, false), Verdict::Undecided);
+            assert_eq!(judge(hello, "", port, true), Verdict::Other);
+            assert_eq!(judge(hello, hello, port, false), Verdict::ImplicitTls(Speaker::Originator));
+            assert_eq!(judge(hello, "\u{15}\u{3}\u{3}", port, false), Verdict::ImplicitTls(Speaker::Originator));
+            assert_eq!(judge(hello, "220 b ES", port, false), Verdict::Undecided);
+            assert_eq!(judge(hello, "220 b ESMTP\r\n", port, false), Verdict::Smtp(Speaker::Originator));
+            assert_eq!(judge(hello, "SSH-2.0-y\r\n", port, false), Verdict::Other);
+        }
+    }
+
+    /// RFC 5246 appendix E.2.
+    #[test]
+    fn a_hello_of_ssl_2_is_one_of_tls() {
+        let evidence = |port| Evidence {
+            from_originator: &[0x80, 46, 1, 3, 1],
+            from_responder: b"",
+            originator_port: 40_000,
+            responder_port: port,
+            is_final: false,
+        };
+        assert_eq!(evidence(465).judge(), Verdict::ImplicitTls(Speaker::Originator));
+        assert_eq!(evidence(443).judge(), Verdict::Other);
     }
 }

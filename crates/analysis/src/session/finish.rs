@@ -10,8 +10,9 @@ use smtp_parser::SmtpEvent;
 use super::auth::AuthOutcome;
 use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
 use crate::community_id::community_id;
-use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Tls, Transaction};
+use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
+use crate::tls;
 
 impl Tracker {
     /// The connection is over: what was held is read, what is unanswered stays so.
@@ -37,8 +38,8 @@ impl Tracker {
             }
         }
         let both = self.heard.client && self.heard.server;
-        let closed = matches!(end, FlowEnd::Closed | FlowEnd::Reset);
-        self.dialogue.finish(if both && closed { Ending::Closed } else { Ending::Unseen }, at);
+        let closed = both && matches!(end, FlowEnd::Closed | FlowEnd::Reset);
+        self.dialogue.finish(if closed { Ending::Closed } else { Ending::Unseen }, at);
         let (client_address, server_address) = match client {
             Direction::FromOriginator => (info.originator, info.responder),
             Direction::FromResponder => (info.responder, info.originator),
@@ -56,8 +57,14 @@ impl Tracker {
         end: FlowEnd,
         limits: &mut LimitsReached,
     ) -> Session {
-        let uses_tls = self.tls == TlsState::Seen;
         let dialogue = self.dialogue;
+        let mode = match dialogue.starttls {
+            Some(StartTls::Accepted) => tls::Mode::Starttls,
+            _ => tls::Mode::Implicit,
+        };
+        let handshake = self.handshake.filter(|_| self.tls == TlsState::Seen);
+        let closed = matches!(end, FlowEnd::Closed | FlowEnd::Reset);
+        let tls = handshake.map(|handshake| Box::new(handshake.finish(mode, closed)));
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));
         let (mut transactions, further_transactions, reached) = dialogue.transactions.into_parts();
         let mut further = dialogue.further;
@@ -107,12 +114,9 @@ impl Tracker {
             authenticated: beyond.auth_successes > 0
                 || dialogue.auth.iter().any(|attempt| attempt.outcome == AuthOutcome::Success),
             auth: dialogue.auth,
-            tls: uses_tls.then(|| Tls {
-                mode: if dialogue.starttls == Some(StartTls::Accepted) { "starttls" } else { "implicit" },
-                ..Tls::default()
-            }),
+            uses_tls: tls.is_some(),
+            tls,
             starttls: dialogue.starttls,
-            uses_tls,
             transaction_count: transactions.len() + beyond.total_transactions,
             anomalies,
             further_anomalies,

@@ -19,13 +19,11 @@ pub(super) fn begins_like_command(bytes: &[u8]) -> bool {
     Verb::parse(word).is_some() && matches!(rest.first(), Some(b' ' | b'\r' | b'\n'))
 }
 
-/// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3.
-pub(super) fn is_tls_record(bytes: &[u8]) -> bool {
-    matches!(bytes, [20..=23] | [20..=23, 3, ..])
+/// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3. RFC 5246 appendix E.2: the
+/// first may be a ClientHello of SSL 2.0, a length whose highest bit is set, and the type 1.
+pub(super) fn begins_like_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23] | [20..=23, 3, ..] | [0x80..=0xff, _, 1, ..] | [0x80..=0xff] | [0x80..=0xff, _])
 }
-
-/// RFC 8446 §5.1, `ContentType.handshake`.
-pub(crate) const TLS_HANDSHAKE: u8 = 22;
 
 #[cfg(test)]
 mod tests {
@@ -45,8 +43,10 @@ mod tests {
 
     /// RFC 8446 §5.1: change_cipher_spec(20), alert(21), handshake(22), application_data(23).
     #[test]
-    fn tls_records_begin_with_type_and_version() {
-        assert!(is_tls_record(&[22, 3, 1]) && is_tls_record(&[23, 3, 3]) && is_tls_record(&[21]));
-        assert!(!is_tls_record(b"EHLO") && !is_tls_record(&[22, 9]));
+    fn tls_begins_with_type_and_version() {
+        assert!(begins_like_tls(&[22, 3, 1]) && begins_like_tls(&[23, 3, 3]) && begins_like_tls(&[21]));
+        assert!(begins_like_tls(&[0x80, 46, 1, 3, 1]) && begins_like_tls(&[0x80]));
+        assert!(!begins_like_tls(b"EHLO") && !begins_like_tls(&[22, 9]) && !begins_like_tls(&[]));
+        assert!(!begins_like_tls("\u{fc}ber".as_bytes()));
     }
 }

@@ -34,14 +34,14 @@ pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
 pub use further::Further;
 pub(crate) use limits::{LimitsReached, SessionLimit};
-pub(crate) use lookahead::TLS_HANDSHAKE;
-use lookahead::{begins_like_command, begins_like_reply, is_tls_record};
+use lookahead::{begins_like_command, begins_like_reply, begins_like_tls};
 use tentative::{Suspense, Tentative};
 
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::MessageOptions;
 use crate::model::StartTls;
 use crate::output::time::Time;
+use crate::tls::Handshake;
 use crate::transaction::Ending;
 
 /// What is kept of a session, and how much of it.
@@ -92,6 +92,8 @@ pub(crate) struct Tracker {
     heard: Heard,
     /// STARTTLS was accepted, or the connection began with TLS.
     tls: TlsState,
+    /// What its handshake shows; boxed, because most sessions have none.
+    handshake: Option<Box<Handshake>>,
     /// The client spoke while a reply was not terminated, and had received all of it.
     reply_is_overdue: bool,
     server_delivered: u64,
@@ -133,6 +135,9 @@ enum TlsState {
     None,
     /// Agreed upon; the client's next octet shows whether it is really TLS or was decrypted on the way.
     Agreed,
+    /// Agreed upon, and plain text went on: it was decrypted on the way, or stood in front of the handshake.
+    Plain,
+    /// The connection begins with it.
     Implicit,
     Seen,
 }
@@ -149,6 +154,7 @@ impl Tracker {
             options,
             heard: Heard::default(),
             tls: TlsState::None,
+            handshake: None,
             reply_is_overdue: false,
             server_delivered: 0,
             tentative: None,
@@ -162,6 +168,7 @@ impl Tracker {
     pub(crate) fn implicit_tls(options: Options) -> Self {
         let mut tracker = Self::new(options, false);
         tracker.tls = TlsState::Implicit;
+        tracker.handshake = Some(Box::default());
         tracker.go_opaque();
         tracker
     }
@@ -183,10 +190,7 @@ impl Tracker {
             }
             Role::Server => {
                 self.heard.server = true;
-                if self.tls == TlsState::Agreed && is_tls_record(bytes) {
-                    self.go_opaque();
-                    self.tls = TlsState::Seen;
-                }
+                self.listen_to_tls(Role::Server, bytes);
                 self.heard.server_is_missing = false;
                 self.server_delivered = at.offset + bytes.len() as u64;
                 if std::mem::take(&mut self.server_resumes) && begins_like_reply(bytes) {
@@ -214,6 +218,9 @@ impl Tracker {
             Role::Server => {
                 self.server_delivered = at.offset + octets;
                 self.server_resumes = true;
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.gap(Role::Server);
+                }
                 match self.server.gap(octets) {
                     GapEffect::Opaque => {}
                     _ => {
@@ -236,6 +243,10 @@ impl Tracker {
         if self.tls == TlsState::Agreed {
             // What is lost is most likely the handshake.
             self.go_opaque();
+            self.handshake.get_or_insert_default();
+        }
+        if let Some(handshake) = &mut self.handshake {
+            handshake.gap(Role::Client);
             return;
         }
         self.tentative = None;
@@ -262,18 +273,7 @@ impl Tracker {
     }
 
     fn client_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
-        if self.tls == TlsState::Agreed && !bytes.is_empty() {
-            // Anything else was decrypted on the way.
-            if is_tls_record(bytes) {
-                self.go_opaque();
-                self.tls = TlsState::Seen;
-            } else {
-                self.tls = TlsState::None;
-            }
-        }
-        if self.tls == TlsState::Implicit && bytes.first() == Some(&TLS_HANDSHAKE) {
-            self.tls = TlsState::Seen;
-        }
+        self.listen_to_tls(Role::Client, bytes);
         loop {
             if self.awaited.is_some() {
                 return self.hold(bytes, at);
@@ -335,6 +335,9 @@ impl Tracker {
             }
             if self.awaited.is_some() && self.heard.server_is_missing {
                 self.assume();
+                if self.tls == TlsState::Agreed {
+                    return self.client_octets(bytes, at);
+                }
             }
             if !again && bytes.is_empty() {
                 return;
@@ -399,6 +402,27 @@ impl Tracker {
                 Held::Octets(bytes, at) => self.client_octets(&bytes, at),
                 Held::Gap(octets, at) => self.gap(Role::Client, octets, at),
             }
+        }
+    }
+
+    /// Whether TLS begins with these octets, where it may; and what its handshake says in them.
+    fn listen_to_tls(&mut self, role: Role, bytes: &[u8]) {
+        let may_begin = match self.tls {
+            TlsState::None | TlsState::Seen => false,
+            TlsState::Agreed | TlsState::Implicit => true,
+            TlsState::Plain => self.awaited.is_none() && self.client.mode() == ClientMode::Command,
+        };
+        if may_begin && begins_like_tls(bytes) {
+            self.go_opaque();
+            self.tls = TlsState::Seen;
+            self.handshake.get_or_insert_default();
+        } else if self.tls == TlsState::Agreed && role == Role::Client && !bytes.is_empty() {
+            self.tls = TlsState::Plain;
+        }
+        if self.tls == TlsState::Seen
+            && let Some(handshake) = &mut self.handshake
+        {
+            handshake.octets(role, bytes);
         }
     }
 
@@ -506,6 +530,21 @@ mod tests {
         assert_eq!(tracker.tls, TlsState::Agreed);
         tracker.octets(Role::Client, b"\x16\x03\x01\x00\x05QUIT\r\n", stamp(10));
         assert_eq!(tracker.tls, TlsState::Seen);
+        assert_eq!(tracker.dialogue.commands.len(), 1);
+    }
+
+    /// What is lost behind an accepted STARTTLS is most likely the handshake, of which nothing was seen then.
+    #[test]
+    fn a_lost_handshake_is_not_read_as_commands() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+        tracker.octets(Role::Client, b"STARTTLS\r\n", stamp(0));
+        tracker.octets(Role::Server, b"220 go\r\n", stamp(7));
+        tracker.gap(Role::Client, 517, stamp(10));
+        assert_eq!((tracker.tls, tracker.client.mode()), (TlsState::Agreed, ClientMode::Opaque));
+        tracker.octets(Role::Server, b"\x16\x03\x03\x00\x05", stamp(15));
+        assert_eq!(tracker.tls, TlsState::Seen);
+        tracker.octets(Role::Client, b"QUIT\r\n", stamp(527));
         assert_eq!(tracker.dialogue.commands.len(), 1);
     }
 }

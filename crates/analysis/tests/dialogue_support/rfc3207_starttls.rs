@@ -52,6 +52,53 @@ fn starttls_accepted_and_commands_in_plain_text() {
     );
 }
 
+/// A whole mail behind it, as a middlebox that ends TLS shows it to a recording on its other side.
+#[test]
+fn a_mail_in_plain_text_behind_starttls() {
+    expect(
+        "S: 220 mx ESMTP
+         C: EHLO a
+         S: 250 STARTTLS
+         C: STARTTLS
+         S: 220 Go ahead
+         C: EHLO a
+         S: 250 mx
+         C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: RCPT TO:<b@b>
+         S: 250 ok
+         C: DATA
+         S: 354 go
+         C: Subject: s
+         C:
+         C: t
+         C: .
+         S: 250 taken
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({"starttls": "accepted", "uses_tls": false, "tls": null, "kinds": []}),
+        &json!([{"mail_from": "a@a", "outcome": "accepted"}]),
+    );
+}
+
+/// §6: what stands between STARTTLS and the handshake is said in plain text, and the handshake is one all the same.
+#[test]
+fn plain_text_in_front_of_the_handshake() {
+    expect(
+        "S: 220 mx ESMTP
+         C: EHLO a
+         S: 250 STARTTLS
+         C= STARTTLS\\x0d\\x0aRSET\\x0d\\x0a
+         S: 220 Go ahead
+         C= \\x16\\x03\\x01\\x00\\x05\\x01\\x00\\x00\\x01\\x00
+         S= \\x16\\x03\\x03\\x00\\x05\\x02\\x00\\x00\\x01\\x00
+         [close]",
+        &json!({"verbs": "EHLO STARTTLS RSET", "starttls": "accepted", "uses_tls": true, "tls": {"mode": "starttls"}}),
+        &json!([]),
+    );
+}
+
 /// §4: 454 "TLS not available due to temporary reason"; the session goes on in plain text.
 #[test]
 fn starttls_refused() {

@@ -57,6 +57,7 @@ impl Features {
             "helo": session["helo"],
             "helo_verb": session["helo_verb"],
             "starttls": session["starttls"],
+            "tls": session["tls"],
             "auth": items(&session["auth"]).map(auth).collect::<Value>(),
             "commands": items(&session["commands"]).map(|c| c["command"].clone()).collect::<Value>(),
             "reply_codes": items(&session["responses"]).map(code).collect::<Value>(),
