@@ -35,6 +35,7 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
         ("flows", limits.flows_evicted),
         ("held_octets_per_direction", limits.held_per_direction),
         ("held_octets_per_table", limits.held_per_table),
+        ("compared_octets_per_table", limits.compared_per_table),
     ];
     let capture = Capture {
         files,
