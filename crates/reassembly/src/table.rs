@@ -11,10 +11,11 @@ use std::time::Duration;
 use capture::{Segment, SeqNumber, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::chain::{Chain, Linked, Links};
+use crate::chain::Chain;
 use crate::flow::{Claim, Flow};
 use crate::handshake::Handshake;
 use crate::key::{FlowKey, Side};
+use crate::slot::{BY_HISTORY, BY_RANK, BY_WAIT, Entry, Rank, Slot};
 use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
 
 /// Connections that have been seen and have not ended, each with its observer's state `S`.
@@ -39,48 +40,6 @@ pub struct FlowTable<S> {
     connections: u64,
     unclaimed_octets: u64,
 }
-
-#[derive(Debug)]
-struct Slot<S> {
-    entry: Entry<S>,
-    rank: Rank,
-    is_waiting: bool,
-    by_rank: Links,
-    by_wait: Links,
-    remembers: bool,
-    by_history: Links,
-}
-
-#[derive(Debug)]
-enum Entry<S> {
-    Free,
-    Handshake(Handshake),
-    Flow(Box<Flow<S>>),
-}
-
-/// What a connection has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rank {
-    /// Its end: it is only remembered.
-    Lingering,
-    /// No octet yet, and no whole handshake.
-    Silent,
-    /// A whole handshake.
-    Established,
-    /// Octets.
-    Open,
-}
-
-impl Rank {
-    const ALL: [Self; 4] = [Self::Lingering, Self::Silent, Self::Established, Self::Open];
-}
-
-/// The links of the chain of each rank.
-const BY_RANK: usize = 0;
-/// The links of the chain of those with octets that wait.
-const BY_WAIT: usize = 1;
-/// The links of the chain of those with octets to compare with.
-const BY_HISTORY: usize = 2;
 
 impl<S> FlowTable<S> {
     /// An empty table.
@@ -230,16 +189,8 @@ impl<S> FlowTable<S> {
 
     fn insert(&mut self, key: &FlowKey, entry: Entry<S>) -> u32 {
         self.connections += 1;
-        let rank = Rank::Silent;
-        let fresh = Slot {
-            entry,
-            rank,
-            by_rank: Links::default(),
-            is_waiting: false,
-            by_wait: Links::default(),
-            remembers: false,
-            by_history: Links::default(),
-        };
+        let fresh = Slot::new(entry);
+        let rank = fresh.rank;
         let slot = match self.free.pop() {
             Some(slot) => {
                 if let Some(place) = self.flows.get_mut(slot as usize) {
@@ -484,50 +435,6 @@ fn later(time: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_nanos(time.as_nanos().saturating_add(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
 }
 
-impl<S> Entry<S> {
-    fn key(&self) -> Option<&FlowKey> {
-        match self {
-            Self::Free => None,
-            Self::Handshake(handshake) => Some(handshake.key()),
-            Self::Flow(flow) => Some(&flow.info().key),
-        }
-    }
-
-    fn last_seen(&self) -> Timestamp {
-        match self {
-            Self::Free => Timestamp::default(),
-            Self::Handshake(handshake) => handshake.last_seen(),
-            Self::Flow(flow) => flow.last_seen(),
-        }
-    }
-
-    fn patience(&self, limits: &FlowLimits) -> Duration {
-        match self {
-            Self::Free => Duration::ZERO,
-            Self::Handshake(handshake) => handshake.patience(limits),
-            Self::Flow(flow) => flow.patience(limits),
-        }
-    }
-}
-
-impl<S> Linked<BY_RANK> for Slot<S> {
-    fn links(&mut self) -> &mut Links {
-        &mut self.by_rank
-    }
-}
-
-impl<S> Linked<BY_HISTORY> for Slot<S> {
-    fn links(&mut self) -> &mut Links {
-        &mut self.by_history
-    }
-}
-
-impl<S> Linked<BY_WAIT> for Slot<S> {
-    fn links(&mut self) -> &mut Links {
-        &mut self.by_wait
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -694,12 +601,6 @@ mod tests {
         assert_eq!(ends.0, [(1, FlowEnd::Closed)]);
         let (_, ends) = super::tests::table(limits, &[&[begun(0)][..], &ended(1), &[from(3, 0, "S", "", 2)]].concat());
         assert_eq!(ends.0, [(2, FlowEnd::Evicted)]);
-    }
-
-    /// Ten million SYNs must not need much memory: a connection that has shown no octet has no streams.
-    #[test]
-    fn a_handshake_takes_a_fraction_of_the_memory_of_a_flow() {
-        assert!(size_of::<Slot<()>>() <= 216, "{} octets", size_of::<Slot<()>>());
     }
 
     #[test]
