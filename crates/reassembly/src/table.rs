@@ -268,16 +268,17 @@ impl<S> FlowTable<S> {
         };
         self.counts.held_per_direction += u64::from(is_too_much);
         self.touch(slot, rank);
+        // Both are counted before either limit is looked at: making room can deliver octets of this connection, too.
+        if compared != compared_before {
+            self.compared = self.compared - compared_before + compared;
+            self.note_remembering(slot, compared > 0);
+        }
         if held != held_before {
             self.held = self.held - held_before + held;
             self.note_waiting(slot, held > 0);
             self.make_room(observer);
         }
-        if compared != compared_before {
-            self.compared = self.compared - compared_before + compared;
-            self.note_remembering(slot, compared > 0);
-            self.forget_what_is_too_much();
-        }
+        self.forget_what_is_too_much();
     }
 
     /// Puts a connection at the end of the chain of its rank.
@@ -566,6 +567,22 @@ mod tests {
             table.flow_mut(slot).map(|(flow, _)| flow.held_cost() > 0)
         });
         assert_eq!(waiting, [Some(false), Some(true), Some(true)]);
+    }
+
+    /// One segment reaches the limit of its direction, which delivers octets, and then that of the table by itself.
+    #[test]
+    fn both_limits_can_be_reached_by_one_segment() {
+        let limits = FlowLimits {
+            held_octets_per_table: TWO_PIECES,
+            held_octets_per_direction: FlowLimits::PIECE_OVERHEAD + 5,
+            ..FlowLimits::default()
+        };
+        let early = |port| [from(port, 0, "S", "", 0), from(port, 11, "", "a", 0)];
+        let segments = [early(1).as_slice(), &early(2), &[from(1, 21, "", "bbbbb", 1)]].concat();
+        let (mut table, mut ends) = table(limits, &segments);
+        assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (1, 1));
+        table.finish(&mut ends);
+        assert_eq!((table.held, table.compared), (0, 0));
     }
 
     /// A flood of SYNs ends nothing but other connections that have shown no octet.
