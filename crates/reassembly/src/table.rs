@@ -572,13 +572,15 @@ mod tests {
     /// One segment reaches the limit of its direction, which delivers octets, and then that of the table by itself.
     #[test]
     fn both_limits_can_be_reached_by_one_segment() {
+        static LONG: [u8; 600] = [b'b'; 600];
         let limits = FlowLimits {
-            held_octets_per_table: TWO_PIECES,
-            held_octets_per_direction: FlowLimits::PIECE_OVERHEAD + 5,
+            held_octets_per_table: TWO_PIECES + 550,
+            held_octets_per_direction: FlowLimits::PIECE_OVERHEAD + LONG.len(),
             ..FlowLimits::default()
         };
         let early = |port| [from(port, 0, "S", "", 0), from(port, 11, "", "a", 0)];
-        let segments = [early(1).as_slice(), &early(2), &[from(1, 21, "", "bbbbb", 1)]].concat();
+        let long = Segment { payload: &LONG, ..from(1, 21, "", "", 1) };
+        let segments = [early(1).as_slice(), &early(2), &[long]].concat();
         let (mut table, mut ends) = table(limits, &segments);
         assert_eq!((table.limit_counts().held_per_direction, table.limit_counts().held_per_table), (1, 1));
         table.finish(&mut ends);
