@@ -1,6 +1,6 @@
 //! Mail in a flood is analysed like mail without one.
 
-#![allow(clippy::expect_used, reason = "a test: a panic shows the fault")]
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::fs::File;
 use std::io::BufWriter;

@@ -37,8 +37,14 @@ fuzz_target!(|input: &[u8]| {
     if choice & 2 != 0 {
         return any_order(rest);
     }
-    let small =
-        FlowLimits { flows: 2, held_octets_per_direction: 700, held_octets_per_table: 1_000, ..FlowLimits::default() };
+    let small = FlowLimits {
+        flows: 2,
+        held_octets_per_direction: 700,
+        held_octets_per_table: 1_000,
+        compared_octets_per_direction: 1_000,
+        compared_octets_per_table: 2_000,
+        ..FlowLimits::default()
+    };
     let limits = if choice % 2 == 0 { FlowLimits::default() } else { small };
     let ignores_from = if choice & 4 == 0 { u64::MAX } else { 60 };
     let mut auditor = Auditor { flows: limits.flows, ignores_from, ..Auditor::default() };

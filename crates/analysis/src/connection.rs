@@ -250,4 +250,37 @@ mod tests {
         let noise = "x".repeat(OPENING_OCTETS + 1);
         assert!(sessions_of(&[(Role::Client, &noise)]).is_empty());
     }
+
+    /// Another version of octets that were read already: an injection, or an evasion. The detail has both lengths.
+    #[test]
+    fn another_version_of_a_command_is_an_anomaly() {
+        let client = std::net::SocketAddr::from(([192, 0, 2, 1], 40_000));
+        let segment = |seq, text: &'static [u8]| capture::Segment {
+            source: client,
+            destination: std::net::SocketAddr::from(([198, 51, 100, 2], 25)),
+            seq: capture::SeqNumber::new(seq),
+            ack: None,
+            flags: capture::Flags::default(),
+            window: 65_535,
+            window_scale: None,
+            payload: text,
+            payload_at: None,
+            missing: 0,
+            timestamp: capture::Timestamp::default(),
+            encapsulation: capture::Encapsulation::default(),
+        };
+        let mut sessions = Vec::new();
+        let mut observer = Observer::new(Options::default(), |session| sessions.push(session));
+        let mut table = reassembly::FlowTable::new(reassembly::FlowLimits::default());
+        table.push(&segment(0, b"EHLO a.example.org\r\n"), &mut observer);
+        table.push(&segment(20, b"MAIL FROM:<a@example.org>\r\n"), &mut observer);
+        table.push(&segment(31, b"b@example.org>\r\n"), &mut observer);
+        table.finish(&mut observer);
+        let [session] = sessions.try_into().expect("one session");
+        let [anomaly] = session.anomalies.try_into().expect("one anomaly");
+        assert_eq!((anomaly.kind, anomaly.offset), (crate::anomaly::AnomalyKind::ConflictingOverlap, 31));
+        assert_eq!(anomaly.detail, "16 octets, first in a segment of 27, later in another version of 16");
+        let octets = session.octets.client;
+        assert_eq!((octets.payload, octets.delivered, octets.conflicting), (63, 47, 16));
+    }
 }

@@ -65,6 +65,7 @@ pub fn read_within(plan: &Plan, options: Options, limits: Limits, on_session: im
         ("flows", of_flows.flows_evicted),
         ("held_octets_per_direction", of_flows.held_per_direction),
         ("held_octets_per_table", of_flows.held_per_table),
+        ("compared_octets_per_table", of_flows.compared_per_table),
     ];
     Capture {
         files,

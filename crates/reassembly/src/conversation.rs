@@ -15,8 +15,8 @@ use std::time::Duration;
 use capture::{Segment, Timestamp};
 
 use crate::FlowLimits;
-use crate::assembler::{Duplicate, Incoming};
-use crate::event::{Comparison, Direction, GapCause, Interest, PerDirection, StreamEvent};
+use crate::assembler::Incoming;
+use crate::event::{Direction, GapCause, Interest, PerDirection, StreamEvent};
 use crate::stream::Stream;
 
 /// See the module.
@@ -215,48 +215,6 @@ impl Conversation {
         }
     }
 
-    /// Compares octets that were delivered with those that come again, as far as they are still there.
-    fn compare(
-        &mut self,
-        direction: Direction,
-        offset: u64,
-        bytes: &[u8],
-        later: u64,
-        timestamp: Timestamp,
-        emit: &mut Emit<'_>,
-    ) {
-        let Self { streams, ignored, .. } = self;
-        let stream = &mut streams[direction];
-        let compared = stream.history.as_ref().map(|history| history.compare(offset, bytes));
-        let (unknown, comparison) = compared.unwrap_or((bytes.len(), None));
-        let (unknown, known) = (unknown as u64, (bytes.len() - unknown) as u64);
-        if unknown > 0 {
-            let comparison = Comparison::Unknown;
-            Overlap { direction, offset, len: unknown, comparison }.tell(stream, ignored, timestamp, emit);
-        }
-        if let Some(comparison) = comparison {
-            let comparison = match comparison {
-                Comparison::Different { first, .. } => Comparison::Different { first, later },
-                same => same,
-            };
-            let offset = offset + unknown;
-            Overlap { direction, offset, len: known, comparison }.tell(stream, ignored, timestamp, emit);
-        }
-    }
-
-    /// Keeps what is new of a segment until its turn comes.
-    fn hold(&mut self, direction: Direction, at: u64, new: &Incoming<'_>, later: u64, emit: &mut Emit<'_>) {
-        let Self { streams, ignored, .. } = self;
-        let stream = &mut streams[direction];
-        let mut held = std::mem::take(&mut stream.held);
-        held.insert(at, new, |Duplicate { offset, len, first_len, conflicting }| {
-            let comparison =
-                if conflicting { Comparison::Different { first: first_len, later } } else { Comparison::Same };
-            Overlap { direction, offset, len, comparison }.tell(stream, ignored, new.timestamp, emit);
-        });
-        stream.held = held;
-    }
-
     /// > To confirm that an idle connection is still active, these implementations send a probe segment designed to elicit
     /// > a response from the TCP peer. Such a segment generally contains SEG.SEQ = SND.NXT-1 and may or may not contain one
     /// > garbage octet of data (RFC 9293 §3.8.4).
@@ -434,28 +392,6 @@ impl Conversation {
     }
 }
 
-/// A range of octets that came once more.
-struct Overlap {
-    direction: Direction,
-    offset: u64,
-    len: u64,
-    comparison: Comparison,
-}
-
-impl Overlap {
-    /// Counts it and tells the observer.
-    fn tell(self, stream: &mut Stream, ignored: &mut bool, timestamp: Timestamp, emit: &mut Emit<'_>) {
-        let Self { direction, offset, len, comparison } = self;
-        match comparison {
-            Comparison::Different { .. } => stream.octets.conflicting += len,
-            Comparison::Same | Comparison::Unknown => stream.octets.retransmitted += len,
-        }
-        if !*ignored {
-            *ignored = emit(StreamEvent::Overlap { direction, offset, len, comparison, timestamp }) == Interest::Ignore;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -463,6 +399,7 @@ mod tests {
     use capture::{Flags, SeqNumber};
 
     use super::*;
+    use crate::Comparison;
 
     /// A conversation whose handshake has been seen: both sides' first octets have the number 1.
     struct Talk {

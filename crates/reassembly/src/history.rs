@@ -34,7 +34,7 @@ impl History {
     /// two of them. Returns by how much its memory has grown.
     pub(crate) fn record(&mut self, offset: u64, octets: &[u8], limit: usize) -> usize {
         if offset != self.end {
-            (self.start, self.end) = (offset, offset);
+            (self.start, self.end, self.segments) = (offset, offset, [offset; SEGMENTS]);
         }
         let known = usize::try_from(self.end - self.start).unwrap_or(usize::MAX);
         let grown = self.grow(known.saturating_add(octets.len()), limit);
@@ -73,7 +73,7 @@ impl History {
 
     /// Octets of the segment that brought the octet at `offset`, as far as they are known.
     fn segment_len(&self, offset: u64) -> u64 {
-        let starts = self.segments.iter().copied().filter(|start| (self.start..self.end).contains(start));
+        let starts = self.segments.iter().copied();
         let first = starts.clone().filter(|&start| start <= offset).max().unwrap_or(self.start);
         let next = starts.filter(|&start| start > offset).min().unwrap_or(self.end);
         next - first

@@ -18,6 +18,7 @@
 //! | `key` | the 4-tuple without a direction |
 //! | `event` | what an observer is told |
 //! | `assembler` | octets of one direction that wait for earlier ones |
+//! | `overlap` | octets that come once more |
 //! | `history` | the last octets of one direction that were delivered |
 //! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
 //! | `conversation` | both directions together: order of delivery, gaps |
@@ -25,7 +26,8 @@
 //! | `handshake` | a connection that has not shown more than that |
 //! | `ended` | what is remembered of a connection that is over |
 //! | `table` | all connections: look-up, idle time, limits |
-//! | `chain` | the order in which connections were last seen |
+//! | `slot` | a connection's place in the table, and what it has shown |
+//! | `chain` | the order in which connections were last seen, began to wait, or grew |
 //! | `limits` | every bound, with its default and unit |
 
 mod assembler;
@@ -38,6 +40,8 @@ mod handshake;
 mod history;
 mod key;
 mod limits;
+mod overlap;
+mod slot;
 mod stream;
 mod table;
 

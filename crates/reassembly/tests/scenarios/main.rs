@@ -196,8 +196,7 @@ fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Se
 fn finish(table: &mut FlowTable<Seen>, recorder: &mut Recorder) {
     table.finish(recorder);
     for flow in &recorder.flows {
-        for direction in Direction::BOTH {
-            let octets = flow.octets[usize::from(direction == Direction::FromResponder)];
+        for (direction, octets) in Direction::BOTH.into_iter().zip(flow.octets) {
             assert_eq!(
                 octets.payload,
                 octets.delivered + octets.retransmitted + octets.conflicting + octets.discarded,

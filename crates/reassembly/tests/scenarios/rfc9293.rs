@@ -37,6 +37,98 @@ fn a_segment_over_several_held_ones_is_compared_with_each() {
     assert_eq!((seen.octets[0].conflicting, seen.octets[0].retransmitted), (2, 2));
 }
 
+mod copies_of_what_was_delivered {
+    use super::*;
+
+    fn conflicts_with(limits: FlowLimits, segments: &[Seg]) -> Vec<(u64, u64, u64, u64)> {
+        watch_with(limits, segments).remove(0).conflicts
+    }
+
+    /// Octets in order are delivered at once; another version of them is what an injection looks like.
+    #[test]
+    fn another_version_is_a_conflict() {
+        let seen = one(&after_handshake([
+            c(100).ack(500).data("TO:<a@x>\r\n"),
+            c(100).ack(500).data("TO:<b@x>\r\n"),
+            c(104).ack(500).data("c@x>"),
+            c(110).ack(500).data("DATA"),
+        ]));
+        assert_eq!(seen.story, " >TO:<a@x>\r\nDATA");
+        assert_eq!(seen.conflicts, [(0, 10, 10, 10), (4, 4, 10, 4)]);
+        assert_eq!((seen.octets[0].conflicting, seen.octets[0].retransmitted, seen.octets[0].delivered), (14, 0, 14));
+    }
+
+    #[test]
+    fn part_of_it_may_be_new() {
+        let seen = one(&after_handshake([c(100).data("abcd"), c(102).data("cXef"), c(104).data("efgh")]));
+        assert_eq!(seen.story, " >abcdefgh");
+        assert_eq!(seen.conflicts, [(2, 2, 4, 4)]);
+        assert_eq!((seen.octets[0].conflicting, seen.octets[0].retransmitted), (2, 2));
+    }
+
+    /// Also where they waited before, and in both directions.
+    #[test]
+    fn it_makes_no_difference_how_they_were_delivered() {
+        let seen = one(&after_handshake([
+            c(102).data("cd"),
+            c(100).data("ab"),
+            c(100).data("abCd"),
+            s(500).ack(104).data("250-"),
+            s(500).ack(104).data("550-"),
+        ]));
+        assert_eq!(seen.conflicts, [(0, 4, 2, 4), (0, 4, 4, 4)]);
+        assert_eq!((seen.octets[0].conflicting, seen.octets[1].conflicting), (4, 4));
+    }
+
+    /// What cannot be compared is no conflict: it is further back than the limit, or before a gap.
+    #[test]
+    fn what_is_no_longer_there_counts_as_retransmitted() {
+        let limits = FlowLimits { compared_octets_per_direction: 512, ..FlowLimits::default() };
+        let segments = after_handshake([
+            c(100).data(&"a".repeat(600)),
+            c(100).data(&"b".repeat(80)),
+            c(600).data(&"b".repeat(100)),
+        ]);
+        assert_eq!(conflicts_with(limits, &segments), [(500, 100, 600, 100)]);
+        let none = FlowLimits { compared_octets_per_direction: 0, ..FlowLimits::default() };
+        assert_eq!(conflicts_with(none, &segments), []);
+        let behind_a_gap = after_handshake([c(100).data("ab").cut(2), c(104).data("ef"), c(100).data("XXXXXX")]);
+        assert_eq!(conflicts_with(FlowLimits::default(), &behind_a_gap), [(4, 2, 2, 6)]);
+    }
+
+    /// The limit of the table: the connection whose octets have not grown for the longest loses them.
+    #[test]
+    fn the_memory_for_it_has_a_limit() {
+        let limits = FlowLimits { compared_octets_per_table: 1_600, ..FlowLimits::default() };
+        let mut table = FlowTable::new(limits);
+        let mut recorder = Recorder::default();
+        let of = |port: u16, seq: u32, text: &'static str| Segment {
+            source: SocketAddr::from(([192, 0, 2, 1], port)),
+            destination: "198.51.100.2:25".parse().unwrap(),
+            seq: SeqNumber::new(seq),
+            ack: None,
+            flags: Flags::default(),
+            window: 65_535,
+            window_scale: None,
+            payload: text.as_bytes(),
+            payload_at: None,
+            missing: 0,
+            timestamp: Timestamp::default(),
+            encapsulation: capture::Encapsulation::default(),
+        };
+        for port in [1, 2, 3] {
+            table.push(&of(port, 0, "octets"), &mut recorder);
+        }
+        assert_eq!(table.limit_counts().compared_per_table, 1);
+        for port in [1, 2, 3] {
+            table.push(&of(port, 0, "OCTETS"), &mut recorder);
+        }
+        finish(&mut table, &mut recorder);
+        let conflicting: Vec<u64> = recorder.flows.iter().map(|flow| flow.octets[0].conflicting).collect();
+        assert_eq!(conflicting, [0, 6, 6]);
+    }
+}
+
 /// RFC 7413 §3: a server that does not know the cookie acknowledges the SYN alone, and the client sends the octets again.
 #[test]
 fn the_octets_of_a_syn_may_come_again_behind_it() {
