@@ -52,8 +52,9 @@ impl FlowObserver for Counter {
         Interest::Follow
     }
 
-    fn close(&mut self, _: Flow<()>, end: FlowEnd) {
+    fn close(&mut self, _: Flow<()>, end: FlowEnd) -> Option<u64> {
         self.closed += u64::from(end == FlowEnd::Closed);
+        None
     }
 }
 

@@ -163,9 +163,10 @@ impl FlowObserver for Listener {
         Interest::Follow
     }
 
-    fn close(&mut self, flow: Flow<()>, _: FlowEnd) {
+    fn close(&mut self, flow: Flow<()>, _: FlowEnd) -> Option<u64> {
         assert!(self.octets.is_none(), "one connection became two");
         self.octets = Some(flow.octets(Direction::FromOriginator));
         assert_eq!(flow.octets(Direction::FromResponder), StreamOctets::default());
+        None
     }
 }

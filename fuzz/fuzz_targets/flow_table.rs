@@ -181,6 +181,7 @@ struct Auditor {
     missing: u64,
     delivered: PerDirection<u64>,
     ended: Option<FlowEnd>,
+    closed: u64,
     /// So many octets of a connection are enough.
     ignores_from: u64,
     /// Each octet is its offset.
@@ -234,7 +235,7 @@ impl FlowObserver for Auditor {
         if heard.ignores { Interest::Ignore } else { Interest::Follow }
     }
 
-    fn close(&mut self, flow: Flow<Heard>, end: FlowEnd) {
+    fn close(&mut self, flow: Flow<Heard>, end: FlowEnd) -> Option<u64> {
         self.open -= 1;
         self.ended = Some(end);
         for direction in Direction::BOTH {
@@ -248,5 +249,11 @@ impl FlowObserver for Auditor {
             self.missing += octets.missing;
             self.delivered[direction] += octets.delivered;
         }
+        self.closed += 1;
+        Some(self.closed - 1)
+    }
+
+    fn late(&mut self, number: u64, _: Timestamp) {
+        assert!(number < self.closed, "a connection that has not ended is late");
     }
 }

@@ -1,11 +1,12 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
+use capture::Timestamp;
 use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, FlowStart, Interest, StreamEvent};
 
 use crate::anomaly::Role;
-use crate::model::Session;
 use crate::output::time::Time;
 use crate::recognition::{Evidence, Speaker, Verdict};
+use crate::run::Collector;
 use crate::session::{LimitsReached, Options, SessionLimit, Stamp, Tracker};
 
 /// What is kept for a connection.
@@ -41,16 +42,17 @@ const OPENING_OCTETS: usize = 8192;
 const OPENING_TURNS: usize = 1024;
 
 /// Follows connections and hands over the sessions among them as they end.
-pub(crate) struct Observer<F> {
+pub(crate) struct Observer<'c, C> {
     options: Options,
-    /// Called with every session, in the order in which they end.
-    on_session: F,
+    collector: &'c mut C,
+    /// Sessions handed over.
+    sessions: u64,
     limits: LimitsReached,
 }
 
-impl<F: FnMut(Session)> Observer<F> {
-    pub(crate) fn new(options: Options, on_session: F) -> Self {
-        Self { options, on_session, limits: LimitsReached::default() }
+impl<'c, C: Collector> Observer<'c, C> {
+    pub(crate) fn new(options: Options, collector: &'c mut C) -> Self {
+        Self { options, collector, sessions: 0, limits: LimitsReached::default() }
     }
 
     /// How often each limit of a connection was reached, by the connections that have ended.
@@ -59,7 +61,7 @@ impl<F: FnMut(Session)> Observer<F> {
     }
 }
 
-impl<F: FnMut(Session)> FlowObserver for Observer<F> {
+impl<C: Collector> FlowObserver for Observer<'_, C> {
     type State = Connection;
 
     fn open(&mut self, _: &FlowInfo) -> Connection {
@@ -84,7 +86,7 @@ impl<F: FnMut(Session)> FlowObserver for Observer<F> {
         if matches!(state, Connection::Other) { Interest::Ignore } else { Interest::Follow }
     }
 
-    fn close(&mut self, mut flow: Flow<Connection>, end: FlowEnd) {
+    fn close(&mut self, mut flow: Flow<Connection>, end: FlowEnd) -> Option<u64> {
         let info = *flow.info();
         self.limits.count(SessionLimit::Idle, (end == FlowEnd::Idle).into());
         if let Connection::Undecided(opening) = flow.state() {
@@ -92,13 +94,18 @@ impl<F: FnMut(Session)> FlowObserver for Observer<F> {
             self.decide(&info, flow.state_mut(), verdict);
         }
         let state = std::mem::replace(flow.state_mut(), Connection::Other);
-        if let Connection::Mail(tracker, client) = state {
-            (self.on_session)(tracker.finish(&flow, client, end, &mut self.limits));
-        }
+        let Connection::Mail(tracker, client) = state else { return None };
+        self.collector.session(tracker.finish(&flow, client, end, &mut self.limits));
+        self.sessions += 1;
+        Some(self.sessions - 1)
+    }
+
+    fn late(&mut self, number: u64, timestamp: Timestamp) {
+        self.collector.late(number, Time(timestamp));
     }
 }
 
-impl<F> Observer<F> {
+impl<C> Observer<'_, C> {
     /// Turns an undecided connection into what the verdict says.
     fn decide(&self, flow: &FlowInfo, state: &mut Connection, verdict: Verdict) {
         let (mut tracker, speaker) = match verdict {
@@ -270,7 +277,7 @@ mod tests {
             encapsulation: capture::Encapsulation::default(),
         };
         let mut sessions = Vec::new();
-        let mut observer = Observer::new(Options::default(), |session| sessions.push(session));
+        let mut observer = Observer::new(Options::default(), &mut sessions);
         let mut table = reassembly::FlowTable::new(reassembly::FlowLimits::default());
         table.push(&segment(0, b"EHLO a.example.org\r\n"), &mut observer);
         table.push(&segment(20, b"MAIL FROM:<a@example.org>\r\n"), &mut observer);

@@ -7,12 +7,14 @@
 //! A session's line is made when the session ends, so that its record can go; what is kept is text. Where a line stands
 //! in the document, and which number its session has among those of the same 4-tuple, is known only in the end.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use memchr::memmem;
 use rayon::prelude::*;
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -24,7 +26,7 @@ use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
 use crate::report::{Capture, Occurrences, Report, Summary, in_order};
-use crate::run;
+use crate::run::{self, Collector};
 use crate::session::Options;
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
@@ -38,7 +40,7 @@ pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
     let sessions: Vec<&Session> = report.sessions.iter().map(|(_, session)| session).collect();
     let batches = sessions.par_chunks(BATCH_SESSIONS).map(|batch| Batch::of(batch.iter().copied()));
     let batches: serde_json::Result<Vec<Batch>> = batches.collect();
-    Lines { batches: batches? }.write(&report.capture, out)
+    Lines { batches: batches?, late: BTreeMap::new() }.write(&report.capture, out)
 }
 
 /// Reads all inputs of a plan and makes the lines meanwhile: one thread reads, up to `jobs` minus one others make lines,
@@ -53,9 +55,9 @@ pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Li
     let keep = |number: usize, batch| {
         made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, batch));
     };
-    let capture = rayon::in_place_scope(|scope| {
+    let (capture, late) = rayon::in_place_scope(|scope| {
         let mut number = 0;
-        let mut hand_over = |sessions: Vec<Session>| {
+        let hand_over = |sessions: Vec<Session>| {
             let (this, keep, underway) = (number, &keep, &underway);
             number += 1;
             if underway.load(Ordering::Relaxed) >= most_underway {
@@ -67,22 +69,40 @@ pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Li
                 underway.fetch_sub(1, Ordering::Relaxed);
             });
         };
-        let (mut waiting, mut weight) = (Vec::new(), 0);
-        let capture = run::read(plan, options, |session| {
-            weight += session.commands.len() + session.responses.len();
-            waiting.push(session);
-            if weight >= BATCH_WEIGHT || waiting.len() >= BATCH_SESSIONS {
-                weight = 0;
-                hand_over(std::mem::take(&mut waiting));
-            }
-        });
-        hand_over(waiting);
-        capture
+        let mut waiting = Waiting { sessions: Vec::new(), weight: 0, late: BTreeMap::new(), hand_over };
+        let capture = run::read(plan, options, &mut waiting);
+        let Waiting { sessions, late, mut hand_over, .. } = waiting;
+        hand_over(sessions);
+        (capture, late)
     });
     let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     made.sort_unstable_by_key(|&(number, _)| number);
     let batches: serde_json::Result<Vec<Batch>> = made.into_iter().map(|(_, batch)| batch).collect();
-    Ok((Lines { batches: batches? }, capture))
+    Ok((Lines { batches: batches?, late }, capture))
+}
+
+/// Sessions that wait until there are enough of them for a batch.
+struct Waiting<F> {
+    sessions: Vec<Session>,
+    /// Their commands and replies.
+    weight: usize,
+    late: BTreeMap<u64, Time>,
+    hand_over: F,
+}
+
+impl<F: FnMut(Vec<Session>)> Collector for Waiting<F> {
+    fn session(&mut self, session: Session) {
+        self.weight += session.commands.len() + session.responses.len();
+        self.sessions.push(session);
+        if self.weight >= BATCH_WEIGHT || self.sessions.len() >= BATCH_SESSIONS {
+            self.weight = 0;
+            (self.hand_over)(std::mem::take(&mut self.sessions));
+        }
+    }
+
+    fn late(&mut self, number: u64, last_seen: Time) {
+        self.late.insert(number, last_seen);
+    }
 }
 
 /// Sessions whose lines one thread makes at a time.
@@ -98,6 +118,8 @@ const BATCH_OCTETS: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Lines {
     batches: Vec<Batch>,
+    /// When sessions had their last packets, by their number in the batches, where that was after their lines were made.
+    late: BTreeMap<u64, Time>,
 }
 
 /// The lines of some sessions.
@@ -171,7 +193,7 @@ impl Lines {
         let mut comma = "\n";
         for session in &sessions {
             write!(out, "{comma}\"{}\":", session.key)?;
-            out.write_all(session.text(&session.line.line))?;
+            session.write(&mut out)?;
             comma = ",\n";
         }
         out.write_all(b"},\n\"transactions\":[")?;
@@ -188,12 +210,19 @@ impl Lines {
 
     /// The sessions in order, each with its key.
     fn sessions(&self) -> Vec<Placed<'_>> {
-        let mut sessions: Vec<(&Batch, &SessionLine)> =
-            self.batches.iter().flat_map(|batch| batch.sessions.iter().map(move |line| (batch, line))).collect();
-        sessions.sort_by(|(_, a), (_, b)| in_order((a.first_seen, a.four_tuple), (b.first_seen, b.four_tuple)));
+        let all = self.batches.iter().flat_map(|batch| batch.sessions.iter().map(move |line| (batch, line)));
+        let mut sessions: Vec<Placed<'_>> = (0..)
+            .zip(all)
+            .map(|(number, (batch, line))| Placed { batch, line, key: String::new(), late: self.late.get(&number) })
+            .collect();
+        let place = |session: &Placed<'_>| (session.line.first_seen, session.line.four_tuple);
+        sessions.sort_by(|a, b| in_order(place(a), place(b)));
         let mut occurrences = Occurrences::default();
-        let mut key = |four_tuple| occurrences.next(four_tuple).key(four_tuple);
-        sessions.into_iter().map(|(batch, line)| Placed { batch, line, key: key(line.four_tuple) }).collect()
+        for session in &mut sessions {
+            let four_tuple = session.line.four_tuple;
+            session.key = occurrences.next(four_tuple).key(four_tuple);
+        }
+        sessions
     }
 }
 
@@ -202,9 +231,22 @@ struct Placed<'a> {
     batch: &'a Batch,
     line: &'a SessionLine,
     key: String,
+    /// When it had a packet after its line was made.
+    late: Option<&'a Time>,
 }
 
 impl<'a> Placed<'a> {
+    /// Writes its line. What is known only now of its last packet is put in the place of what was known then.
+    fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let line = self.text(&self.line.line);
+        let Some((time, at)) = self.late.zip(memmem::find(line, LAST_SEEN)) else { return out.write_all(line) };
+        let (before, digits) = line.split_at_checked(at + LAST_SEEN.len()).unwrap_or((line, &[]));
+        let end = digits.iter().position(|&octet| octet == b',').unwrap_or(digits.len());
+        out.write_all(before)?;
+        write!(out, "{time}")?;
+        out.write_all(digits.get(end..).unwrap_or_default())
+    }
+
     fn text(&self, line: &Range<usize>) -> &'a [u8] {
         self.batch.text.get(line.clone()).unwrap_or_default()
     }
@@ -213,6 +255,9 @@ impl<'a> Placed<'a> {
         self.batch.transactions.get(self.line.transactions.clone()).unwrap_or_default()
     }
 }
+
+/// Stands in front of the time of the last packet; no text from the wire stands before it in a session's line.
+const LAST_SEEN: &[u8] = b"\"last_seen\":";
 
 /// All transactions by time, those of one moment by the keys of their sessions.
 fn in_order_of_time<'s, 'a>(sessions: &'s [Placed<'a>]) -> Vec<(&'s Placed<'a>, &'a TransactionLine)> {
@@ -340,6 +385,19 @@ mod tests {
         let transactions = value.pointer("/transactions").and_then(|v| v.as_array()).expect("an array");
         assert_eq!(transactions.len(), count);
         assert_eq!(document.lines().filter(|line| line.starts_with("{\"timestamp\":")).count(), count);
+    }
+
+    /// The contract: `last_seen` is the last packet of the connection, although its line was made before that came.
+    #[test]
+    fn a_packet_behind_the_end_of_a_session_is_its_last() {
+        let sessions = [1, 2].map(|port| Session { client_port: port, ..session_of(Vec::new()) });
+        let batch = Batch::of(&sessions).expect("JSON");
+        let lines = Lines { batches: vec![batch], late: [(1, at(77))].into() };
+        let mut out = Vec::new();
+        lines.write(&crate::report::Capture::default(), &mut out).expect("a vector takes everything");
+        let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        let last_seen = |port| value.pointer(&format!("/sessions/192.0.2.1:{port}-198.51.100.25:25/last_seen"));
+        assert_eq!((last_seen(1), last_seen(2)), (Some(&9.0.into()), Some(&77.0.into())));
     }
 
     /// The contract: a transaction's commands and replies are those of it; `command` counts from its first one.

@@ -7,10 +7,10 @@ use reassembly::FlowTable;
 
 use crate::condition::Condition;
 use crate::connection::{Connection, Observer};
-use crate::model::Session;
 use crate::output::time::Time;
 use crate::plan::Input;
 use crate::report::CaptureFile;
+use crate::run::Collector;
 
 /// What was counted while reading.
 #[derive(Debug, Default)]
@@ -47,12 +47,12 @@ impl Counts {
 
 /// Reads one input to its end or to where it is damaged. The decoder is that of the whole recording: a datagram may come
 /// in fragments that stand in two files.
-pub(crate) fn read<F: FnMut(Session)>(
+pub(crate) fn read<C: Collector>(
     input: &Input,
     limits: ReaderLimits,
     decoder: &mut Decoder,
     table: &mut FlowTable<Connection>,
-    observer: &mut Observer<F>,
+    observer: &mut Observer<'_, C>,
     counts: &mut Counts,
 ) -> CaptureFile {
     let mut file = CaptureFile::new(&input.path);
@@ -114,13 +114,13 @@ mod tests {
     fn read_one(path: PathBuf) -> (CaptureFile, Counts, usize) {
         let plan = Plan::new(&[path]);
         let input = plan.inputs.first().expect("an input");
-        let mut sessions = 0;
-        let mut observer = Observer::new(Options::default(), |_| sessions += 1);
+        let mut sessions = Vec::new();
+        let mut observer = Observer::new(Options::default(), &mut sessions);
         let mut table = FlowTable::new(FlowLimits::default());
         let mut counts = Counts::default();
         let file = read(input, ReaderLimits::default(), &mut Decoder::new(), &mut table, &mut observer, &mut counts);
         table.finish(&mut observer);
-        (file, counts, sessions)
+        (file, counts, sessions.len())
     }
 
     fn plain() -> PathBuf {

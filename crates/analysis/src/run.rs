@@ -5,6 +5,7 @@ use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
 use crate::model::Session;
+use crate::output::time::Time;
 use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
@@ -29,19 +30,42 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
 /// The same within other limits.
 pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
     let mut sessions = Vec::new();
-    let capture = read_within(plan, options, limits, |session| sessions.push(session));
+    let capture = read_within(plan, options, limits, &mut sessions);
     Report::new(sessions, capture)
 }
 
-/// Reads all inputs of a plan and hands over each session as it ends, in the order in which they end. What is wrong with
-/// an input stands in [`Capture::files`]; what was read before counts.
-pub fn read(plan: &Plan, options: Options, on_session: impl FnMut(Session)) -> Capture {
-    read_within(plan, options, Limits::default(), on_session)
+/// Takes in the sessions of a recording, one by one.
+pub trait Collector {
+    /// A session has ended. They come in the order in which they end.
+    fn session(&mut self, session: Session);
+
+    /// The session that came as number `number`, from 0, had a packet after its end, later than all before: its
+    /// [`Session::last_seen`].
+    fn late(&mut self, number: u64, last_seen: Time);
+}
+
+/// Keeps them all.
+impl Collector for Vec<Session> {
+    fn session(&mut self, session: Session) {
+        self.push(session);
+    }
+
+    fn late(&mut self, number: u64, last_seen: Time) {
+        if let Some(session) = usize::try_from(number).ok().and_then(|number| self.get_mut(number)) {
+            session.last_seen = last_seen;
+        }
+    }
+}
+
+/// Reads all inputs of a plan and hands over each session as it ends. What is wrong with an input stands in
+/// [`Capture::files`]; what was read before counts.
+pub fn read(plan: &Plan, options: Options, collector: &mut impl Collector) -> Capture {
+    read_within(plan, options, Limits::default(), collector)
 }
 
 /// The same within other limits.
-pub fn read_within(plan: &Plan, options: Options, limits: Limits, on_session: impl FnMut(Session)) -> Capture {
-    let mut observer = Observer::new(options, on_session);
+pub fn read_within(plan: &Plan, options: Options, limits: Limits, collector: &mut impl Collector) -> Capture {
+    let mut observer = Observer::new(options, collector);
     let mut table = FlowTable::new(limits.flows);
     let mut decoder = Decoder::with_limits(limits.fragments);
     let mut counts = Counts::default();

@@ -142,7 +142,7 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
 /// The same under other limits, and how often each was reached.
 pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Session>, LimitsReached) {
     let mut sessions = Vec::new();
-    let mut observer = Observer::new(options, |session| sessions.push(session));
+    let mut observer = Observer::new(options, &mut sessions);
     let mut table = FlowTable::new(FlowLimits::default());
     let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
     let server = SocketAddr::from(([198, 51, 100, 25], 25));

@@ -6,6 +6,7 @@ use crate::insights::Tally;
 use crate::model::{End, FourTuple, RecipientOutcome, Session, StartTls, Transaction};
 use crate::output::time::Time;
 use crate::report::{Capture, CaptureFile, Occurrences, Report, Summary, in_order};
+use crate::run::Collector;
 use crate::session::auth::AuthOutcome;
 
 /// Writes the summary of a report.
@@ -30,6 +31,15 @@ pub struct Overview {
     refusals: Tally,
     /// The first [`SESSIONS`] sessions in their order, each with what is shown behind its key.
     first: Vec<(Time, FourTuple, String)>,
+}
+
+/// Nothing on the screen depends on when a session had its last packet.
+impl Collector for Overview {
+    fn session(&mut self, session: Session) {
+        self.add(&session);
+    }
+
+    fn late(&mut self, _: u64, _: Time) {}
 }
 
 impl Overview {

@@ -20,6 +20,8 @@ use crate::key::{FlowKey, Side};
 pub(crate) struct Ended {
     pub(crate) key: FlowKey,
     pub(crate) last_seen: Timestamp,
+    /// What the observer calls it.
+    pub(crate) number: Option<u64>,
     pub(crate) low: Beginning,
     pub(crate) high: Beginning,
 }

@@ -186,7 +186,8 @@ pub enum Interest {
     Ignore,
 }
 
-/// Follows connections. The table calls, for each one: `open` once, `event` any number of times, `close` once.
+/// Follows connections. The table calls, for each one: `open` once, `event` any number of times, `close` once, `late` any
+/// number of times.
 pub trait FlowObserver {
     /// What the observer keeps for a connection; it travels in the [`Flow`].
     type State;
@@ -198,6 +199,12 @@ pub trait FlowObserver {
     /// [`Interest::Ignore`] no further event comes.
     fn event(&mut self, flow: &FlowInfo, state: &mut Self::State, event: StreamEvent<'_>) -> Interest;
 
-    /// The connection ended, all that was held for it has been delivered. The observer gets the flow for good.
-    fn close(&mut self, flow: Flow<Self::State>, end: FlowEnd);
+    /// The connection ended, all that was held for it has been delivered. The observer gets the flow for good. If it gives
+    /// it a number, it is told of segments that come while the connection is still remembered.
+    fn close(&mut self, flow: Flow<Self::State>, end: FlowEnd) -> Option<u64>;
+
+    /// A segment of the connection that was given this number came after it had been closed, and later than all before.
+    fn late(&mut self, number: u64, timestamp: Timestamp) {
+        let _ = (number, timestamp);
+    }
 }

@@ -316,6 +316,7 @@ impl<S> Flow<S> {
         Ended {
             key: self.info.key,
             last_seen: self.info.last_seen,
+            number: None,
             low: beginning(Side::Low),
             high: beginning(Side::High),
         }
@@ -389,7 +390,9 @@ mod tests {
             Interest::Follow
         }
 
-        fn close(&mut self, _: Flow<()>, _: FlowEnd) {}
+        fn close(&mut self, _: Flow<()>, _: FlowEnd) -> Option<u64> {
+            None
+        }
     }
 
     /// `flags` are letters: `S`, `F`, `R`.

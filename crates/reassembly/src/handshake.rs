@@ -204,7 +204,9 @@ mod tests {
             Interest::Follow
         }
 
-        fn close(&mut self, _: Flow<()>, _: FlowEnd) {}
+        fn close(&mut self, _: Flow<()>, _: FlowEnd) -> Option<u64> {
+            None
+        }
     }
 
     /// `flags` are letters: `S`, `F`, `R`.

@@ -90,7 +90,7 @@ impl<S> FlowTable<S> {
             Some(slot) => {
                 self.make_flow(slot, observer);
                 self.settle_if_silent(slot, segment.timestamp, observer);
-                match self.claim(slot, side, segment) {
+                match self.claim(slot, side, segment, observer) {
                     Some(Claim::Own) => Some(slot),
                     Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
                     Some(Claim::Stray) => {
@@ -134,11 +134,23 @@ impl<S> FlowTable<S> {
         }
     }
 
-    fn claim(&mut self, slot: u32, side: Side, segment: &Segment<'_>) -> Option<Claim> {
+    fn claim<O: FlowObserver<State = S>>(
+        &mut self,
+        slot: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        observer: &mut O,
+    ) -> Option<Claim> {
         let claim = match &mut self.flows.get_mut(slot as usize)?.entry {
             Entry::Flow(flow) => flow.claim(side, segment, &self.limits),
             Entry::Ended(ended) => {
+                let before = ended.last_seen;
                 let claim = ended.claim(side, segment, &self.limits);
+                if ended.last_seen > before
+                    && let Some(number) = ended.number
+                {
+                    observer.late(number, segment.timestamp);
+                }
                 if matches!(claim, Claim::Tail) {
                     self.touch(slot, Rank::Remembered);
                 }
@@ -314,16 +326,24 @@ impl<S> FlowTable<S> {
         let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
         place.entry = Entry::Ended(flow.remembered());
         self.touch(slot, Rank::Remembered);
-        self.hand_over(*flow, FlowEnd::Closed, observer);
+        let number = self.hand_over(*flow, FlowEnd::Closed, observer);
+        if let Some(Slot { entry: Entry::Ended(ended), .. }) = self.flows.get_mut(slot as usize) {
+            ended.number = number;
+        }
     }
 
-    fn hand_over<O: FlowObserver<State = S>>(&mut self, mut flow: Flow<S>, reason: FlowEnd, observer: &mut O) {
+    fn hand_over<O: FlowObserver<State = S>>(
+        &mut self,
+        mut flow: Flow<S>,
+        reason: FlowEnd,
+        observer: &mut O,
+    ) -> Option<u64> {
         self.held -= flow.held_cost();
         self.compared -= flow.compared_cost();
         flow.forget_history();
         flow.finish(observer);
         let end = flow.end_or(reason);
-        observer.close(flow, end);
+        observer.close(flow, end)
     }
 
     /// Moves a connection to the end of the chain of its rank.
@@ -508,8 +528,9 @@ mod tests {
             Interest::Follow
         }
 
-        fn close(&mut self, flow: Flow<()>, end: FlowEnd) {
+        fn close(&mut self, flow: Flow<()>, end: FlowEnd) -> Option<u64> {
             self.0.push((flow.info().originator.port(), end));
+            None
         }
     }
 

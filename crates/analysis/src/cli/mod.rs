@@ -71,7 +71,7 @@ impl Product {
         Ok(match command {
             Command::Summary { .. } => {
                 let mut overview = summary::Overview::default();
-                let capture = run::read(plan, options, |session| overview.add(&session));
+                let capture = run::read(plan, options, &mut overview);
                 Self::Overview(overview, capture)
             }
             Command::Features { .. } => {

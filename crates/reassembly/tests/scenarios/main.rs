@@ -142,7 +142,7 @@ impl FlowObserver for Recorder {
         if self.ignore { Interest::Ignore } else { Interest::Follow }
     }
 
-    fn close(&mut self, flow: Flow<Seen>, end: FlowEnd) {
+    fn close(&mut self, flow: Flow<Seen>, end: FlowEnd) -> Option<u64> {
         let octets = Direction::BOTH.map(|direction| flow.octets(direction));
         let info = *flow.info();
         self.flows.push(Seen {
@@ -153,6 +153,12 @@ impl FlowObserver for Recorder {
             last_seen: info.last_seen.as_nanos() / 1_000_000,
             ..flow.into_state()
         });
+        Some(self.flows.len() as u64 - 1)
+    }
+
+    fn late(&mut self, number: u64, timestamp: Timestamp) {
+        let flow = self.flows.get_mut(usize::try_from(number).unwrap()).unwrap();
+        flow.last_seen = timestamp.as_nanos() / 1_000_000;
     }
 }
 
