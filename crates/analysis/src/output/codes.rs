@@ -52,11 +52,17 @@ pub struct Enhanced(pub EnhancedCode);
 
 impl Serialize for Enhanced {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let EnhancedCode { class, subject, detail } = self.0;
         let mut text = [0; LONGEST];
         let mut rest = text.as_mut_slice();
-        let length = write!(rest, "{}", self.0).map(|()| LONGEST - rest.len());
-        let written = length.ok().and_then(|length| std::str::from_utf8(text.get(..length)?).ok());
-        serializer.serialize_str(written.ok_or_else(|| ser::Error::custom("longer than any status code"))?)
+        let mut digits = itoa::Buffer::new();
+        let written = [u16::from(class), subject, detail].into_iter().enumerate().try_for_each(|(index, number)| {
+            rest.write_all(if index == 0 { b"" } else { b"." })?;
+            rest.write_all(digits.format(number).as_bytes())
+        });
+        let length = LONGEST - rest.len();
+        let text = written.ok().and_then(|()| std::str::from_utf8(text.get(..length)?).ok());
+        serializer.serialize_str(text.ok_or_else(|| ser::Error::custom("longer than any status code"))?)
     }
 }
 
