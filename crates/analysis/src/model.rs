@@ -33,6 +33,8 @@ pub struct Session {
     pub community_id: String,
     /// Through which tags, labels and tunnels its first packet came, outermost first.
     pub encapsulation: Vec<&'static str>,
+    /// The proxies that the client had itself connected by, outermost first. The server of the 4-tuple is the first one.
+    pub proxied: Vec<Proxied>,
     /// First packet of the connection.
     pub first_seen: Time,
     /// Last packet of the connection.
@@ -148,6 +150,29 @@ pub enum End {
     Evicted,
     /// It was still open when the capture ended.
     EndOfCapture,
+}
+
+/// A proxy that the client asked to be connected. What it said to be let in is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proxied {
+    /// How it asked.
+    pub protocol: ProxyProtocol,
+    /// Host and port that it asked for, as it wrote them; `None` where the capture does not show it.
+    pub target: Option<SmolStr>,
+}
+
+/// How a client asks a proxy for a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyProtocol {
+    /// RFC 9110 §9.3.6.
+    HttpConnect,
+    /// SOCKS 4; perhaps 4a, where only the answer was captured.
+    Socks4,
+    /// SOCKS 4a, with a host name.
+    Socks4a,
+    /// RFC 1928.
+    Socks5,
 }
 
 /// The client behind a proxy or filter, as that one describes it. Nothing proves it.

@@ -5,6 +5,7 @@
 //! kept, up to a limit.
 
 use memchr::memchr;
+use smtp_parser::Verb;
 
 /// What the first octets of a connection show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) from_responder: &'a [u8],
     pub(crate) originator_port: u16,
     pub(crate) responder_port: u16,
+    /// The first octets are the first of the dialogue; else they may be the middle of a line, or of a message.
+    pub(crate) from_start: bool,
     /// No more octets will come, or no more are kept.
     pub(crate) is_final: bool,
 }
@@ -42,29 +45,63 @@ pub(crate) struct Evidence<'a> {
 impl Evidence<'_> {
     /// The verdict on what is known so far.
     pub(crate) fn judge(&self) -> Verdict {
-        let originator = Manner::of(self.from_originator, self.is_final);
-        let responder = Manner::of(self.from_responder, self.is_final);
-        let responder_is_mail = MAIL_PORTS.contains(&self.responder_port);
-        let originator_is_mail = MAIL_PORTS.contains(&self.originator_port);
-        let as_client = |client: Manner, server: Manner, mail_port: bool, who| match (client, server) {
-            (Manner::MailVerb, Manner::Reply | Manner::MailGreeting | Manner::Silent) => Some(Verdict::Smtp(who)),
-            // A server that greets as one of mail is one, whatever is said to it.
-            (Manner::CommonVerb | Manner::Words | Manner::Foreign, Manner::MailGreeting) => Some(Verdict::Smtp(who)),
-            (Manner::CommonVerb, Manner::Reply) if mail_port => Some(Verdict::Smtp(who)),
-            (Manner::Silent | Manner::Unclear, Manner::MailGreeting) if self.is_final => Some(Verdict::Smtp(who)),
-            (Manner::Silent, Manner::Reply) if self.is_final && mail_port => Some(Verdict::Smtp(who)),
-            _ => None,
-        };
-        if let Some(verdict) = as_client(originator, responder, responder_is_mail, Speaker::Originator)
-            .or_else(|| as_client(responder, originator, originator_is_mail, Speaker::Responder))
+        let originator = self.side(self.from_originator);
+        let responder = self.side(self.from_responder);
+        if let Some(verdict) = self
+            .as_client(originator, responder, self.responder_port, Speaker::Originator)
+            .or_else(|| self.as_client(responder, originator, self.originator_port, Speaker::Responder))
+            .or_else(|| self.judge_tls())
         {
             return verdict;
         }
-        if let Some(verdict) = self.judge_tls() {
-            return verdict;
+        if self.is_final || self.is_settled(originator, responder) || self.is_settled(responder, originator) {
+            Verdict::Other
+        } else {
+            Verdict::Undecided
         }
-        let foreign = |manner| matches!(manner, Manner::Foreign | Manner::Words);
-        if self.is_final || foreign(originator) || foreign(responder) { Verdict::Other } else { Verdict::Undecided }
+    }
+
+    /// Mail, if these are a client and a server of it.
+    fn as_client(&self, client: Side, server: Side, server_port: u16, who: Speaker) -> Option<Verdict> {
+        let on_mail_port = is_mail_port(server_port);
+        let is_mail = match (client.manner, server.manner) {
+            (Manner::MailVerb, Manner::Reply | Manner::MailGreeting | Manner::Silent) => true,
+            (Manner::MailVerb, Manner::Unclear) => self.is_final,
+            // A server that greets as one of mail is one, whatever is said to it …
+            (Manner::CommonVerb | Manner::Binary, Manner::MailGreeting) => true,
+            // … unless it answers as one of another protocol.
+            (Manner::Words | Manner::Foreign, Manner::MailGreeting) => server.replies > 1 || self.is_final,
+            (Manner::CommonVerb, Manner::Reply) => on_mail_port,
+            (Manner::Silent | Manner::Unclear, Manner::MailGreeting) => self.is_final,
+            (Manner::Silent, Manner::Reply) => self.is_final && on_mail_port,
+            _ => false,
+        };
+        is_mail.then_some(Verdict::Smtp(who))
+    }
+
+    /// Whether a side shows that it is not mail, whatever comes.
+    fn is_settled(&self, side: Side, other: Side) -> bool {
+        let is_patient = other.manner == Manner::MailGreeting
+            || (self.from_start && self.on_mail_port() && other.manner == Manner::Silent);
+        match side.manner {
+            Manner::Binary => true,
+            Manner::Foreign => !is_patient,
+            Manner::Words => !is_patient && self.from_start && !self.on_mail_port(),
+            _ => false,
+        }
+    }
+
+    fn on_mail_port(&self) -> bool {
+        is_mail_port(self.originator_port) || is_mail_port(self.responder_port)
+    }
+
+    fn side(&self, octets: &[u8]) -> Side {
+        let begins = match (self.from_start, self.on_mail_port()) {
+            (true, _) => Begins::AtStart,
+            (false, false) => Begins::Midstream,
+            (false, true) => Begins::MidstreamOnMailPort,
+        };
+        Side::of(octets, begins, self.is_final)
     }
 
     /// Nothing that TLS shows proves mail, neither names nor certificates, so its port must: 465 is for mail in TLS
@@ -77,7 +114,7 @@ impl Evidence<'_> {
         }
         let unless_final = if self.is_final { Verdict::Other } else { Verdict::Undecided };
         // A reply may be a greeting of mail to the end of its line.
-        let has_spoken = |octets: &[u8]| match Manner::of(octets, self.is_final) {
+        let has_spoken = |octets: &[u8]| match self.side(octets).manner {
             Manner::Silent | Manner::Unclear => false,
             Manner::Reply => memchr(b'\n', octets).is_some(),
             _ => true,
@@ -119,6 +156,16 @@ impl Hello {
     }
 }
 
+/// Where the octets that are judged stand in their stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    AtStart,
+    /// The first line may lack its beginning; the one behind it counts as the first.
+    Midstream,
+    /// It is worthwhile to pass over more lines, which may be those of a message.
+    MidstreamOnMailPort,
+}
+
 /// RFC 6409 §3.1 and RFC 5321 §4.5.4.2.
 const SUBMISSION: u16 = 587;
 const SMTP: u16 = 25;
@@ -127,7 +174,49 @@ const SMTPS: u16 = 465;
 /// Submission (RFC 6409), relay, LMTP as commonly configured, and two that providers offer beside 25.
 const MAIL_PORTS: [u16; 6] = [24, 25, 26, 465, 587, 2525];
 
+pub(crate) fn is_mail_port(port: u16) -> bool {
+    MAIL_PORTS.contains(&port)
+}
+
+/// Octets before the first line of a client that can only be a command, where the dialogue's beginning was not captured:
+/// what stands there may be a message's.
+pub(crate) fn first_verb(octets: &[u8]) -> usize {
+    before_line(octets, |line, terminated| {
+        let (manner, stands_alone) = (Manner::of_line(line, terminated, true), line.len() <= ALONE);
+        manner == Manner::MailVerb || (manner == Manner::CommonVerb && stands_alone)
+    })
+}
+
+/// Octets before the first line of a server that can be one of a reply.
+pub(crate) fn first_reply(octets: &[u8]) -> usize {
+    let is_reply = |manner| matches!(manner, Manner::Reply | Manner::MailGreeting);
+    before_line(octets, |line, terminated| is_reply(Manner::of_line(line, terminated, true)))
+}
+
+/// Octets before the first such line; none where there is no such line.
+fn before_line(octets: &[u8], is_such: impl Fn(&[u8], bool) -> bool) -> usize {
+    let mut from = 0;
+    for line in octets.split_inclusive(|&octet| octet == b'\n') {
+        let text = line.strip_suffix(b"\n");
+        if is_such(text.unwrap_or(line), text.is_some()) {
+            return from;
+        }
+        from += line.len();
+    }
+    0
+}
+
+/// A verb of four letters and CR.
+const ALONE: usize = 5;
+
 /// How a side talks, by its lines so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Side {
+    manner: Manner,
+    /// Replies that have ended.
+    replies: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Silent,
@@ -143,18 +232,25 @@ enum Manner {
     MailGreeting,
     /// Words that are no verb of mail.
     Words,
-    /// No dialogue in lines, or that of another protocol.
+    /// Those of another protocol.
     Foreign,
+    /// No dialogue in lines.
+    Binary,
 }
 
-impl Manner {
-    fn of(octets: &[u8], is_final: bool) -> Self {
+impl Side {
+    fn of(octets: &[u8], begins: Begins, is_final: bool) -> Self {
+        let mut side = Self { manner: Manner::Unclear, replies: 0 };
         if octets.is_empty() {
-            return Self::Silent;
+            return Self { manner: Manner::Silent, ..side };
         }
-        let mut manner = Self::Unclear;
+        // RFC 8446 §5.1: a record of TLS, whose handshake was not captured.
+        if begins != Begins::AtStart && matches!(octets, [20..=23, 3, 0..=4, ..]) {
+            return Self { manner: Manner::Binary, ..side };
+        }
         let mut rest = octets;
-        while manner != Self::MailVerb && !rest.is_empty() {
+        let mut is_first = true;
+        while side.manner != Manner::MailVerb && !rest.is_empty() {
             let (line, terminated) = match memchr(b'\n', rest) {
                 Some(at) => {
                     let line = rest.get(..at).unwrap_or_default();
@@ -163,69 +259,146 @@ impl Manner {
                 }
                 None => (std::mem::take(&mut rest), is_final),
             };
-            let of_line = Self::of_line(line, terminated);
-            manner = match (manner, of_line) {
-                (Self::Unclear, other) => other,
-                // A common verb first, such as NOOP, then one that decides. A reply stays one.
-                (Self::CommonVerb | Self::Words, Self::MailVerb) => Self::MailVerb,
-                (before, _) => before,
-            };
+            side.hear(line, terminated, begins, is_first);
+            is_first = false;
         }
-        manner
+        side
     }
 
-    fn of_line(line: &[u8], terminated: bool) -> Self {
+    fn hear(&mut self, line: &[u8], terminated: bool, begins: Begins, is_first: bool) {
+        let mut manner = Manner::of_line(line, terminated, begins != Begins::AtStart);
+        if is_first && begins == Begins::Midstream && matches!(manner, Manner::Words | Manner::Foreign) {
+            manner = Manner::Unclear;
+        }
+        if begins == Begins::MidstreamOnMailPort && manner == Manner::Foreign {
+            manner = Manner::Words;
+        }
+        let is_reply = matches!(manner, Manner::Reply | Manner::MailGreeting);
+        let code = line.get(..3).unwrap_or_default();
+        self.replies += usize::from(terminated && is_reply && line.get(3) != Some(&b'-'));
+        let is_foreign = is_reply
+            && match self.manner {
+                Manner::Unclear => begins == Begins::AtStart && NNTP_GREETINGS.contains(&code),
+                Manner::Reply | Manner::MailGreeting => FTP_REPLIES.contains(&code),
+                _ => false,
+            };
+        self.manner = match (self.manner, manner) {
+            _ if is_foreign => Manner::Foreign,
+            (Manner::Unclear, other) => other,
+            // A common verb first, such as NOOP, then one that decides. A reply stays one.
+            (Manner::CommonVerb | Manner::Words, Manner::MailVerb) => Manner::MailVerb,
+            // Behind the lines of a message, or the rest of a reply.
+            (Manner::Words, Manner::CommonVerb) if begins == Begins::MidstreamOnMailPort && line.len() <= ALONE => {
+                Manner::CommonVerb
+            }
+            (Manner::Words, other) if begins == Begins::MidstreamOnMailPort && is_reply => other,
+            (before, _) => before,
+        };
+    }
+}
+
+impl Manner {
+    fn of_line(line: &[u8], terminated: bool, is_midstream: bool) -> Self {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return Self::Unclear;
         }
-        let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'-')).unwrap_or(line.len());
-        let (word, argument) = line.split_at_checked(word_end).unwrap_or((line, &[]));
-        if word.len() == 3 && word.iter().all(u8::is_ascii_digit) {
-            return Self::of_reply(word, argument, terminated);
+        if let Some((code, text)) = line.split_at_checked(3)
+            && code.iter().all(u8::is_ascii_digit)
+            && matches!(text.first(), None | Some(b' ' | b'\t' | b'-'))
+        {
+            return Self::of_reply(code, text, terminated);
+        }
+        if !line.iter().all(|&octet| octet >= b' ' || octet == b'\t') {
+            // The text of a message may have controls, such as the escapes of ISO-2022-JP, but no NUL (RFC 5321 §2.3.7).
+            return if is_midstream && memchr(0, line).is_none() { Self::Words } else { Self::Binary };
         }
         if !terminated {
-            let printable = line.iter().all(|&octet| octet >= b' ' || octet == b'\t');
-            return if printable && line.len() < LONGEST_FIRST_LINE { Self::Unclear } else { Self::Foreign };
+            return match line.len() < LONGEST_FIRST_LINE {
+                true => Self::Unclear,
+                false if is_midstream => Self::Words,
+                false => Self::Foreign,
+            };
         }
-        let argument = argument.trim_ascii();
-        let is = |verb: &str| word.eq_ignore_ascii_case(verb.as_bytes());
-        let path_follows = |keyword: &str| {
-            argument.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword.as_bytes()))
-        };
-        if ["EHLO", "HELO", "LHLO", "STARTTLS", "BDAT", "XCLIENT", "XFORWARD", "EXPN"].iter().any(|verb| is(verb))
-            || (is("MAIL") && path_follows("FROM"))
-            || (is("RCPT") && path_follows("TO"))
-        {
-            return Self::MailVerb;
+        let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
+        let (word, argument) = line.split_at_checked(word_end).unwrap_or((line, &[]));
+        if let Some(verb) = Verb::parse(word) {
+            return Self::of_verb(verb, argument.trim_ascii());
         }
-        if ["QUIT", "NOOP", "RSET", "HELP", "AUTH", "DATA", "VRFY", "ETRN", "MAIL", "RCPT"].iter().any(|verb| is(verb))
-        {
-            return Self::CommonVerb;
-        }
-        let is_text = line.iter().all(|&octet| octet >= b' ' || octet == b'\t');
-        let is_word = word.first().is_some_and(u8::is_ascii_alphabetic);
-        if is_text && is_word && !FOREIGN_VERBS.iter().any(|verb| is(verb)) { Self::Words } else { Self::Foreign }
+        let is_foreign = FOREIGN_VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
+            || FOREIGN_BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
+            || !word.first().is_some_and(u8::is_ascii_alphabetic);
+        if is_foreign { Self::Foreign } else { Self::Words }
     }
 
+    /// Which verbs prove mail. STARTTLS does not: NNTP (RFC 4642) and ManageSieve (RFC 5804) have it as well. SEND, SOML
+    /// and SAML are words that others may use; with FROM they are mail's.
+    fn of_verb(verb: Verb, argument: &[u8]) -> Self {
+        let begins_with = |keyword: &[u8]| {
+            argument.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
+        };
+        let is_mail = match verb {
+            Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml => begins_with(b"FROM"),
+            Verb::Rcpt => begins_with(b"TO"),
+            // RFC 4217 §4: how FTP asks for TLS.
+            Verb::Auth if begins_with(b"TLS") || begins_with(b"SSL") => return Self::Foreign,
+            Verb::Data
+            | Verb::Rset
+            | Verb::Vrfy
+            | Verb::Help
+            | Verb::Noop
+            | Verb::Quit
+            | Verb::StartTls
+            | Verb::Auth
+            | Verb::Turn => false,
+            _ => true,
+        };
+        if is_mail { Self::MailVerb } else { Self::CommonVerb }
+    }
+
+    /// RFC 5321 §4.2: `Greeting = ( "220 " ( Domain / address-literal ) [ SP textstring ] CRLF )`. The name of a host
+    /// says less than the words behind it: there is mail at `ftp.example.net`.
     fn of_reply(code: &[u8], text: &[u8], terminated: bool) -> Self {
         let opens = matches!(code, b"220" | b"421" | b"554");
-        let names = |name: &[u8]| text.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
-        // Enhanced status codes (RFC 2034) are of mail alone.
-        let is_enhanced = terminated && smtp_parser::EnhancedCode::parse(text.trim_ascii_start()).is_some();
-        if opens && (names(b"SMTP") || names(b"LMTP") || is_enhanced) {
-            return Self::MailGreeting;
-        }
-        if opens && names(b"FTP") {
-            return Self::Foreign;
+        if opens {
+            let names = |name: &[u8], by_host: bool| {
+                text.split(|&octet| octet == b' ')
+                    .filter(|word| by_host || !is_like_host(word))
+                    .any(|word| word.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name)))
+            };
+            let mail = |by_host| names(b"SMTP", by_host) || names(b"LMTP", by_host);
+            // Enhanced status codes (RFC 2034) are of mail alone.
+            let is_enhanced = terminated && smtp_parser::EnhancedCode::parse(text.trim_ascii_start()).is_some();
+            match (mail(false), names(b"FTP", false)) {
+                (false, true) if terminated => return Self::Foreign,
+                (false, true) | (true, true) => {}
+                (true, false) => return Self::MailGreeting,
+                (false, false) if is_enhanced || (mail(true) && !names(b"FTP", true)) => return Self::MailGreeting,
+                (false, false) => {}
+            }
         }
         if terminated || text.len() > 1 { Self::Reply } else { Self::Unclear }
     }
 }
 
-/// What clients of other protocols say first.
-const FOREIGN_VERBS: [&str; 12] =
-    ["USER", "PASS", "GET", "POST", "HEAD", "PUT", "CAPA", "MODE", "FEAT", "OPTIONS", "SSH", "NICK"];
+/// `mx.example.net`, but not `8.17.1/8.17.1;`.
+fn is_like_host(word: &[u8]) -> bool {
+    word.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) && word.contains(&b'.')
+}
+
+/// What clients of other protocols say first: FTP, POP3, HTTP, NNTP, IRC.
+const FOREIGN_VERBS: [&str; 19] = [
+    "USER", "PASS", "GET", "POST", "HEAD", "PUT", "CAPA", "MODE", "FEAT", "OPTIONS", "NICK", "DELETE", "PATCH", "TRACE",
+    "CONNECT", "CAPABILITIES", "AUTHINFO", "SYST", "STLS",
+];
+/// RFC 4253 §4.2; RFC 9112 §2.3.
+const FOREIGN_BEGINNINGS: [&[u8]; 2] = [b"SSH-", b"HTTP/"];
+/// RFC 3977 §5.1: posting allowed, posting prohibited.
+const NNTP_GREETINGS: [&[u8]; 2] = [b"200", b"201"];
+/// RFC 959 §4.2.2, RFC 2428 §3, RFC 4217 §4: replies to what FTP's clients say first that SMTP does not have.
+const FTP_REPLIES: [&[u8]; 12] = [
+    b"125", b"150", b"215", b"226", b"227", b"229", b"230", b"234", b"257", b"331", b"332", b"350",
+];
 /// A first line longer than this that has not ended is not one of a dialogue in lines.
 const LONGEST_FIRST_LINE: usize = 4096;
 
@@ -239,6 +412,7 @@ mod tests {
             from_responder: responder.as_bytes(),
             originator_port: 40_000,
             responder_port,
+            from_start: true,
             is_final,
         }
         .judge()
@@ -311,6 +485,7 @@ mod tests {
             from_responder: b"",
             originator_port: 40_000,
             responder_port: port,
+            from_start: true,
             is_final: false,
         };
         assert_eq!(evidence(465).judge(), Verdict::ImplicitTls(Speaker::Originator));

@@ -52,6 +52,7 @@ pub(crate) fn session() -> Session {
         server_port: 25,
         community_id: String::new(),
         encapsulation: vec![],
+        proxied: vec![],
         first_seen: at(0),
         last_seen: at(9),
         directions: Directions::Both,
