@@ -20,6 +20,7 @@ import time
 from aiosmtpd.smtp import SMTP
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import ThreadedFTPServer
 
 import facts
@@ -70,7 +71,7 @@ def talk(host, port, *lines, wait=0.2):
         time.sleep(wait)
 
 
-def record(folder, name, which, act, sessions, notes, others=0):
+def record(folder, name, which, act, sessions, notes, others=0, open_places=()):
     path = TESTDATA / folder / f"{name}.pcap"
     path.parent.mkdir(exist_ok=True)
     tcpdump = subprocess.Popen(["tcpdump", "-Z", "root", "-i", "lo", "-n", "-s", "0", "-U", "--immediate-mode", "-w", str(path), f"tcp and ({which})"],
@@ -82,7 +83,7 @@ def record(folder, name, which, act, sessions, notes, others=0):
     time.sleep(0.5)
     tcpdump.send_signal(signal.SIGINT)
     tcpdump.communicate(timeout=10)
-    problems = write_facts(path, path.with_suffix(".json"), sessions, notes, others)
+    problems = write_facts(path, path.with_suffix(".json"), sessions, notes, others, open_places)
     size = path.stat().st_size
     print(f"{folder}/{path.name}: {size} octets")
     for problem in problems + ([f"{size} octets are too many"] if size > LIMIT else []):
@@ -155,7 +156,7 @@ def ftp_server(port, banner):
     authorizer = DummyAuthorizer()
     authorizer.add_user("alice", PASSWORD, str(SCRATCH / "files"))
     handler = type("Handler", (FTPHandler,), {"authorizer": authorizer, "banner": banner, "use_sendfile": False})
-    server = ThreadedFTPServer((OTHER, port), handler)
+    server = ThreadedFTPServer((OTHER, port), handler, ioloop=IOLoop())
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
@@ -381,7 +382,8 @@ def http_connect_tls():
     record("proxied", "http-connect-tls", "port 8888", lambda: curl_mail(
         mail, "--proxytunnel", "--proxy", f"http://alice:{PROXY_PASSWORD}@{HTTP_PROXY}:8888", url="smtps://mx.example.net:465"),
            [Session(f"{HTTP_PROXY}:8888", "", helo=None, verb=None, check=False, extra={"uses_tls": True, **proxied("http_connect", "mx.example.net:465")})],
-           "curl through tinyproxy to port 465, where TLS begins with the first octet.")
+           "curl through tinyproxy to port 465, where TLS begins with the first octet.",
+           open_places=[("sessions[0].tls", ["*"], "what the handshake shows is stated in tls/")])
 
 
 @scenario

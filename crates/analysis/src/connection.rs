@@ -130,8 +130,54 @@ pub(crate) fn role(direction: Direction, client: Direction) -> Role {
 
 #[cfg(test)]
 mod tests {
+    use reassembly::FlowStart;
+
     use super::*;
-    use crate::samples::{opened, sessions_of, talk};
+    use crate::samples::{deliver, opened, sessions_of, talk};
+
+    /// Counts what the table still tells of a connection.
+    struct Counting<O>(O, usize);
+
+    impl<O: FlowObserver> FlowObserver for Counting<O> {
+        type State = O::State;
+
+        fn open(&mut self, flow: &FlowInfo) -> O::State {
+            self.0.open(flow)
+        }
+
+        fn event(&mut self, flow: &FlowInfo, state: &mut O::State, event: StreamEvent<'_>) -> Interest {
+            self.1 += 1;
+            self.0.event(flow, state, event)
+        }
+
+        fn close(&mut self, flow: Flow<O::State>, end: FlowEnd) {
+            self.0.close(flow, end);
+        }
+    }
+
+    /// Behind the octets that show what it is, a connection that is no mail is told no more of.
+    #[test]
+    fn of_what_is_not_mail_nothing_more_is_told() {
+        let octets = "x".repeat(1000);
+        let events = |opening: &[(Role, &str)], start| {
+            let mut counting = Counting(Observer::new(Options::default(), |_| panic!("no session")), 0);
+            let turns: Vec<_> = opening.iter().copied().chain([(Role::Server, octets.as_str()); 100]).collect();
+            deliver(&mut counting, start, &turns);
+            counting.1
+        };
+        let (http, ftp) = ("GET / HTTP/1.1\r\n\r\n", "220 ready\r\n");
+        let tunnel = [
+            (Role::Client, "CONNECT www.example.net:443 HTTP/1.1\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            (Role::Client, "\u{16}\u{3}\u{1}\u{2}"),
+        ];
+        assert_eq!(events(&[(Role::Client, http), (Role::Server, "HTTP/1.1 200 OK\r\n\r\n")], FlowStart::Handshake), 2);
+        assert_eq!(events(&[(Role::Client, "\u{1}\u{2}\u{0}\n")], FlowStart::Handshake), 1);
+        assert_eq!(events(&[(Role::Server, ftp), (Role::Client, "USER a\r\n")], FlowStart::Handshake), 2);
+        assert_eq!(events(&[(Role::Server, "* OK IMAP4rev1\r\n")], FlowStart::Handshake), 1);
+        assert_eq!(events(&tunnel, FlowStart::Handshake), 3);
+        assert_eq!(events(&[(Role::Client, "\u{17}\u{3}\u{3}\u{0}")], FlowStart::Midstream), 1);
+    }
 
     #[test]
     fn what_is_not_mail_makes_no_session() {

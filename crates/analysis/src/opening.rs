@@ -233,3 +233,149 @@ impl Before {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::model::{ClaimSource, ProxyProtocol, Session};
+    use crate::samples::{OPENING, conversation, midstream, opened, sessions_of, talk};
+    use crate::session::Options;
+
+    fn verbs(session: &Session) -> Vec<&str> {
+        session.commands.iter().map(|command| &*command.command).collect()
+    }
+
+    #[test]
+    fn an_opening_without_end_is_judged_in_the_end() {
+        let noise = "x".repeat(OPENING_OCTETS + 1);
+        assert!(sessions_of(&[(Role::Client, &noise)]).is_empty());
+    }
+
+    /// PROXY protocol §2.1's example, before mail.
+    #[test]
+    fn behind_a_proxy_header_stands_a_session_from_its_start() {
+        let header = "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n";
+        let turns = [&[(Role::Client, header)], &opened(&[(Role::Client, "QUIT\r\n"), (Role::Server, "221 bye\r\n")])[..]];
+        let session = talk(&turns.concat());
+        let claim = session.claimed_client.as_deref().expect("a claim");
+        assert_eq!((claim.source, claim.port, claim.destination_port), (ClaimSource::Proxy, Some(56324), Some(443)));
+        assert_eq!(claim.address, "192.168.0.1".parse().ok());
+        assert_eq!((verbs(&session).as_slice(), session.anomalies.len()), (["EHLO", "QUIT"].as_slice(), 0));
+        assert_eq!((session.client_port, session.server_port), (40_000, 25), "the 4-tuple is that of the wire");
+        let commands = "EHLO client.example.org\r\nQUIT\r\n".len();
+        assert_eq!(session.octets.client.payload, (header.len() + commands) as u64, "its octets count");
+    }
+
+    /// Offsets are those of the stream: an anomaly behind the header says where it stands in the connection.
+    #[test]
+    fn offsets_count_the_header() {
+        let header = "PROXY UNKNOWN\r\n";
+        let odd = [(Role::Client, "NOOP \r\nRCPT TO:<b@x> \r\n"), (Role::Server, "250 ok\r\n503 no\r\n")];
+        let plain = talk(&opened(&odd));
+        let behind = talk(&[&[(Role::Client, header)], &opened(&odd)[..]].concat());
+        let offsets = |session: &Session| {
+            session.anomalies.iter().map(|anomaly| (anomaly.kind, anomaly.offset)).collect::<Vec<_>>()
+        };
+        assert!(!plain.anomalies.is_empty());
+        let moved: Vec<_> =
+            offsets(&plain).into_iter().map(|(kind, offset)| (kind, offset + header.len() as u64)).collect();
+        assert_eq!(offsets(&behind), moved);
+        assert!(behind.claimed_client.is_some_and(|claim| claim.address.is_none()));
+    }
+
+    /// The header alone proves nothing: what follows is judged.
+    #[test]
+    fn other_protocols_behind_a_header_or_through_a_proxy_are_no_mail() {
+        let header = (Role::Client, "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n");
+        let connect = (Role::Client, "CONNECT mx.example.net:25 HTTP/1.1\r\n\r\n");
+        let connected = (Role::Server, "HTTP/1.1 200 OK\r\n\r\n");
+        let http = [(Role::Client, "GET / HTTP/1.1\r\n\r\n"), (Role::Server, "HTTP/1.1 200 OK\r\n\r\n")];
+        assert!(sessions_of(&[&[header], &http[..]].concat()).is_empty());
+        assert!(sessions_of(&[&[connect, connected], &http[..]].concat()).is_empty());
+        assert!(sessions_of(&[connect, connected]).is_empty());
+        assert!(sessions_of(&[connect, (Role::Server, "HTTP/1.1 503 no\r\n\r\n")]).is_empty());
+    }
+
+    /// A refused attempt, then one through two proxies.
+    #[test]
+    fn proxies_behind_each_other_are_named_in_order() {
+        let turns = [
+            (Role::Client, "CONNECT proxy.example.net:1080 HTTP/1.1\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 407 who\r\nContent-Length: 2\r\n\r\nno"),
+            (Role::Client, "CONNECT proxy.example.net:1080 HTTP/1.1\r\nProxy-Authorization: basic eDp5\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            (Role::Client, "\u{5}\u{1}\0"),
+            (Role::Server, "\u{5}\0"),
+            (Role::Client, "\u{5}\u{1}\0\u{3}\u{2}mx\0\u{19}"),
+            (Role::Server, "\u{5}\0\0\u{1}\0\0\0\0\0\0"),
+        ];
+        let session = talk(&[&turns[..], &OPENING].concat());
+        let proxies: Vec<_> = session.proxied.iter().map(|proxy| (proxy.protocol, proxy.target.as_deref())).collect();
+        let wanted = [
+            (ProxyProtocol::HttpConnect, Some("proxy.example.net:1080")),
+            (ProxyProtocol::Socks5, Some("mx:25")),
+        ];
+        assert_eq!(proxies, wanted);
+        assert_eq!((verbs(&session).as_slice(), session.greeting.is_some()), (["EHLO"].as_slice(), true));
+    }
+
+    #[test]
+    fn no_more_proxies_are_followed_than_the_limit() {
+        let through = |proxies| {
+            let connect = [
+                (Role::Client, "CONNECT next.example.net:3128 HTTP/1.1\r\n\r\n"),
+                (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            ];
+            sessions_of(&[&connect.repeat(proxies)[..], &OPENING].concat()).len()
+        };
+        assert_eq!((through(PROXIES), through(PROXIES + 1)), (1, 0));
+    }
+
+    /// Version 2 of the PROXY protocol allows headers of 64 KiB; they are waited for up to the limit of an opening.
+    #[test]
+    fn a_header_longer_than_an_opening_is_not_waited_for() {
+        let behind = |octets: usize| {
+            let [high, low] = u16::try_from(octets - 16).expect("a length").to_be_bytes().map(char::from);
+            let header = format!("\r\n\r\n\0\r\nQUIT\n\u{20}\0{high}{low}{}", "x".repeat(octets - 16));
+            assert_eq!(header.len(), octets);
+            let (sessions, reached) =
+                conversation(Options::default(), &[&[(Role::Client, header.as_str())], &OPENING[..]].concat());
+            (sessions.len(), reached.by_name().find(|(_, count)| *count > 0))
+        };
+        assert_eq!(behind(16 + 0x1f00), (1, None));
+        assert_eq!(behind(16 + 0x2100), (0, Some(("opening", 1))));
+    }
+
+    /// RFC 5321 §3.3: in the middle of a message nothing is a command before the end of data; the reply to it, and
+    /// the next command, are unambiguous.
+    #[test]
+    fn picked_up_in_a_message_a_session_begins_with_the_next_command() {
+        let text = "A line of a message.\r\nHELP me with DATA\r\n\u{1b}$B\u{1b}(B\r\n".repeat(1000);
+        let turns = [
+            (Role::Client, text.as_str()),
+            (Role::Client, "* an item\r\nGET it\r\nthe end\r\n.\r\n"),
+            (Role::Server, "250 2.0.0 Ok: queued as 1234\r\n"),
+            (Role::Client, "MAIL FROM:<a@x>\r\n"),
+            (Role::Server, "250 2.1.0 Ok\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!((verbs(&session).as_slice(), session.responses.len()), (["MAIL"].as_slice(), 2));
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(0));
+        assert_eq!((session.client_port, session.server_port), (40_000, 25));
+        assert_eq!(session.transactions.len(), 1);
+    }
+
+    /// The same where the connection is first seen from the server, in the middle of a line of its reply.
+    #[test]
+    fn picked_up_in_a_reply_the_roles_are_found() {
+        let turns = [
+            (Role::Server, "ueued as 1234\r\n"),
+            (Role::Client, "QUIT\r\n"),
+            (Role::Server, "221 2.0.0 Bye\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!((verbs(&session).as_slice(), session.client_port), (["QUIT"].as_slice(), 40_000));
+        assert_eq!(session.responses.iter().map(|reply| reply.command).collect::<Vec<_>>(), [Some(0)]);
+    }
+}

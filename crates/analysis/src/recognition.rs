@@ -317,7 +317,7 @@ impl Manner {
             return match line.len() < LONGEST_FIRST_LINE {
                 true => Self::Unclear,
                 false if is_midstream => Self::Words,
-                false => Self::Foreign,
+                false => Self::Binary,
             };
         }
         let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
@@ -418,6 +418,18 @@ mod tests {
         .judge()
     }
 
+    fn judge_midstream(originator: &str, responder: &str, responder_port: u16) -> Verdict {
+        Evidence {
+            from_originator: originator.as_bytes(),
+            from_responder: responder.as_bytes(),
+            originator_port: 40_000,
+            responder_port,
+            from_start: false,
+            is_final: false,
+        }
+        .judge()
+    }
+
     #[test]
     fn mail_on_any_port() {
         let smtp = Verdict::Smtp(Speaker::Originator);
@@ -425,7 +437,87 @@ mod tests {
         assert_eq!(judge("LHLO a\r\n", "", 8025, false), smtp, "one side captured");
         assert_eq!(judge("QUIT\r\n", "220 b ESMTP\r\n", 8025, false), smtp);
         assert_eq!(judge("", "220 b ESMTP\r\n", 8025, true), smtp, "banner only");
-        assert_eq!(judge("250 ok\r\n", "MAIL FROM:<a@b>\r\n", 40_001, false), Verdict::Smtp(Speaker::Responder));
+        assert_eq!(judge_midstream("250 ok\r\n", "MAIL FROM:<a@b>\r\n", 40_001), Verdict::Smtp(Speaker::Responder));
+    }
+
+    /// RFC 5321 §4.1.1, RFC 1985, RFC 2645, RFC 4468, RFC 3030, and what Postfix and Exchange have.
+    #[test]
+    fn verbs_that_mail_alone_has() {
+        for line in [
+            "MAIL FROM:<a@b>", "rcpt to:<a@b>", "SAML FROM:<a@b>", "BDAT 3 LAST", "BURL imap://a/b", "ETRN a.example", "ATRN",
+            "EXPN list", "XCLIENT ADDR=192.0.2.1", "XFORWARD ADDR=192.0.2.1", "X-EXPS GSSAPI", "X-ANONYMOUSTLS", "XEXCH50 2 2",
+        ] {
+            let verdict = judge(&format!("{line}\r\n"), "220 b\r\n", 8025, false);
+            assert_eq!(verdict, Verdict::Smtp(Speaker::Originator), "{line}");
+        }
+        for line in ["STARTTLS", "AUTH PLAIN", "DATA", "RSET", "VRFY a", "HELP", "NOOP", "QUIT", "TURN"] {
+            let verdict = judge(&format!("{line}\r\n"), "220 b\r\n", 8025, false);
+            assert_eq!(verdict, Verdict::Undecided, "{line}");
+        }
+    }
+
+    /// A host may have any name; the words behind it say what the server is.
+    #[test]
+    fn greetings_that_name_mail_or_ftp() {
+        let alone = |greeting: &str| judge("", &format!("{greeting}\r\n"), 8025, true);
+        let smtp = Verdict::Smtp(Speaker::Originator);
+        for greeting in [
+            "220 ftp.example.net ESMTP Postfix", "220 ESMTP", "220 smtp.example.net ready", "554 5.7.1 go away",
+            "220-mx.example.net ESMTP Exim 4.96\r\n220 no spam", "421 mx.example.net SMTP busy",
+        ] {
+            assert_eq!(alone(greeting), smtp, "{greeting}");
+        }
+        for greeting in [
+            "220 (vsFTPd 3.0.3)", "220 ProFTPD Server (smtp.example.net)", "220 smtp.example.net FTP server ready",
+            "220 ftp.example.net ready", "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------", "220 ESMTP or FTP",
+            "200 news.example.net SMTP", "220 ready", "+OK SMTP", "* OK SMTP",
+        ] {
+            assert_eq!(alone(greeting), Verdict::Other, "{greeting}");
+        }
+    }
+
+    /// RFC 959 §5.4: USER is answered by 331 or 230; RFC 4217 §4: AUTH TLS by 234. No server of mail does so.
+    #[test]
+    fn ftp_behind_a_greeting_of_mail_is_known_by_its_replies() {
+        for port in [21, 25] {
+            let greeting = "220 mx.example.net ESMTP\r\n";
+            let said = |answer: &str| judge("USER joe\r\n", &format!("{greeting}{answer}"), port, false);
+            assert_eq!(said(""), Verdict::Undecided);
+            assert_eq!(said("331 password?\r\n"), Verdict::Other);
+            assert_eq!(said("500 5.5.2 what?\r\n"), Verdict::Smtp(Speaker::Originator));
+            let tls = judge("AUTH TLS\r\n", &format!("{greeting}234 go\r\n"), port, false);
+            assert_eq!(tls, Verdict::Other);
+        }
+    }
+
+    /// What reaches a server of mail before its greeting does not make it another's.
+    #[test]
+    fn on_a_port_of_mail_the_server_is_waited_for() {
+        for said in ["GET / HTTP/1.1\r\n\r\n", "XYZZY\r\n"] {
+            assert_eq!(judge(said, "", 25, false), Verdict::Undecided, "{said}");
+            let greeted = judge(said, "220 b ESMTP\r\n500 what\r\n", 25, false);
+            assert_eq!(greeted, Verdict::Smtp(Speaker::Originator), "{said}");
+            assert_eq!(judge(said, "", 8025, false), Verdict::Other, "{said}");
+        }
+        assert_eq!(judge("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n", 25, false), Verdict::Other);
+    }
+
+    /// On other ports one line may be the rest of another; behind it the dialogue must show.
+    #[test]
+    fn midstream_the_first_whole_line_decides() {
+        assert_eq!(judge_midstream("ext.\r\nRCPT TO:<a@b>\r\n", "", 8025), Verdict::Smtp(Speaker::Originator));
+        assert_eq!(judge_midstream("ext.\r\n", "", 8025), Verdict::Undecided);
+        let page = "<pre>\r\nThen say\r\nMAIL FROM:<a@b>\r\n";
+        assert_ne!(judge_midstream("", page, 80), Verdict::Smtp(Speaker::Responder), "a page on mail");
+        assert_eq!(judge_midstream("text\r\nGET it\r\n", "", 25), Verdict::Undecided, "a message");
+        assert_eq!(judge_midstream("\u{17}\u{3}\u{3}\u{0}\u{5}", "", 25), Verdict::Other, "TLS");
+    }
+
+    #[test]
+    fn before_the_first_unambiguous_line() {
+        assert_eq!(first_verb(b"HELP me\r\ntext\r\nQUIT\r\nNOOP\r\n"), 15);
+        assert_eq!(first_verb(b"text\r\n"), 0, "there is none");
+        assert_eq!(first_reply(b"eued\r\n250 ok\r\n"), 6);
     }
 
     #[test]
@@ -445,6 +537,16 @@ mod tests {
             ("GET / HTTP/1.1\r\n", "", 80),
             ("MODE READER\r\n", "200 news\r\n", 119),
             ("SSH-2.0-x\r\n", "SSH-2.0-y\r\n", 22),
+            ("", "SSH-2.0-y\r\n", 25),
+            ("", "+OK ready\r\n", 25),
+            ("", "* OK IMAP4rev1\r\n", 25),
+            ("", "\"IMPLEMENTATION\" \"x\"\r\n\"SASL\" \"\"\r\nOK\r\n", 4190),
+            ("STARTTLS\r\n", "\"IMPLEMENTATION\" \"x\"\r\nOK\r\n", 25),
+            ("HELP\r\n", "200 news\r\n", 25),
+            ("STARTTLS\r\n", "201 news\r\n382 go\r\n", 119),
+            ("CAPABILITIES\r\n", "200 news\r\n", 25),
+            ("POST / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", 25),
+            ("NOOP\r\nUSER joe\r\n", "220 ready\r\n200 ok\r\n331 who?\r\n", 8021),
             ("\u{1}\u{2}\u{3}\n", "", 25),
         ] {
             assert_eq!(judge(client, server, port, false), Verdict::Other, "{client}");
