@@ -208,5 +208,4 @@ mod tests {
         let session = talk(&called);
         assert_eq!((session.client_port, session.server_port), (25, 40_000));
     }
-
 }

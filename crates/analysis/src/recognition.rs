@@ -54,7 +54,10 @@ impl Evidence<'_> {
         {
             return verdict;
         }
-        if self.is_final || self.is_settled(originator, responder) || self.is_settled(responder, originator) {
+        if self.is_final
+            || self.is_settled(originator, responder, self.responder_port)
+            || self.is_settled(responder, originator, self.originator_port)
+        {
             Verdict::Other
         } else {
             Verdict::Undecided
@@ -79,14 +82,15 @@ impl Evidence<'_> {
         is_mail.then_some(Verdict::Smtp(who))
     }
 
-    /// Whether a side shows that it is not mail, whatever comes.
-    fn is_settled(&self, side: Side, other: Side) -> bool {
-        let is_patient = other.manner == Manner::MailGreeting
-            || (self.from_start && self.on_mail_port() && other.manner == Manner::Silent);
+    /// Whether a side shows that it is not mail, whatever comes. What is said to a server of mail does not, and one on a
+    /// port of mail may yet prove to be one.
+    fn is_settled(&self, side: Side, other: Side, other_port: u16) -> bool {
+        let may_be_answered = other.manner == Manner::MailGreeting
+            || (self.from_start && is_mail_port(other_port) && other.manner == Manner::Silent);
         match side.manner {
             Manner::Binary => true,
-            Manner::Foreign => !is_patient,
-            Manner::Words => !is_patient && self.from_start && !self.on_mail_port(),
+            Manner::Foreign => !may_be_answered,
+            Manner::Words => !may_be_answered && self.from_start && !self.on_mail_port(),
             _ => false,
         }
     }
@@ -285,8 +289,10 @@ impl Side {
         self.manner = match (self.manner, manner) {
             _ if is_foreign => Manner::Foreign,
             (Manner::Unclear, other) => other,
-            // A common verb first, such as NOOP, then one that decides. A reply stays one.
-            (Manner::CommonVerb | Manner::Words, Manner::MailVerb) => Manner::MailVerb,
+            // A common verb first, such as NOOP, then one that decides. A reply stays one. Among words whose beginning was
+            // not captured it may be quoted.
+            (Manner::CommonVerb, Manner::MailVerb) => Manner::MailVerb,
+            (Manner::Words, Manner::MailVerb) if begins != Begins::Midstream => Manner::MailVerb,
             // Behind the lines of a message, or the rest of a reply.
             (Manner::Words, Manner::CommonVerb) if begins == Begins::MidstreamOnMailPort && line.len() <= ALONE => {
                 Manner::CommonVerb
@@ -334,9 +340,8 @@ impl Manner {
     /// Which verbs prove mail. STARTTLS does not: NNTP (RFC 4642) and ManageSieve (RFC 5804) have it as well. SEND, SOML
     /// and SAML are words that others may use; with FROM they are mail's.
     fn of_verb(verb: Verb, argument: &[u8]) -> Self {
-        let begins_with = |keyword: &[u8]| {
-            argument.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
-        };
+        let begins_with =
+            |keyword: &[u8]| argument.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword));
         let is_mail = match verb {
             Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml => begins_with(b"FROM"),
             Verb::Rcpt => begins_with(b"TO"),
@@ -388,17 +393,33 @@ fn is_like_host(word: &[u8]) -> bool {
 
 /// What clients of other protocols say first: FTP, POP3, HTTP, NNTP, IRC.
 const FOREIGN_VERBS: [&str; 19] = [
-    "USER", "PASS", "GET", "POST", "HEAD", "PUT", "CAPA", "MODE", "FEAT", "OPTIONS", "NICK", "DELETE", "PATCH", "TRACE",
-    "CONNECT", "CAPABILITIES", "AUTHINFO", "SYST", "STLS",
+    "USER",
+    "PASS",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "CAPA",
+    "MODE",
+    "FEAT",
+    "OPTIONS",
+    "NICK",
+    "DELETE",
+    "PATCH",
+    "TRACE",
+    "CONNECT",
+    "CAPABILITIES",
+    "AUTHINFO",
+    "SYST",
+    "STLS",
 ];
 /// RFC 4253 §4.2; RFC 9112 §2.3.
 const FOREIGN_BEGINNINGS: [&[u8]; 2] = [b"SSH-", b"HTTP/"];
 /// RFC 3977 §5.1: posting allowed, posting prohibited.
 const NNTP_GREETINGS: [&[u8]; 2] = [b"200", b"201"];
 /// RFC 959 §4.2.2, RFC 2428 §3, RFC 4217 §4: replies to what FTP's clients say first that SMTP does not have.
-const FTP_REPLIES: [&[u8]; 12] = [
-    b"125", b"150", b"215", b"226", b"227", b"229", b"230", b"234", b"257", b"331", b"332", b"350",
-];
+const FTP_REPLIES: [&[u8]; 12] =
+    [b"125", b"150", b"215", b"226", b"227", b"229", b"230", b"234", b"257", b"331", b"332", b"350"];
 /// A first line longer than this that has not ended is not one of a dialogue in lines.
 const LONGEST_FIRST_LINE: usize = 4096;
 
@@ -444,8 +465,19 @@ mod tests {
     #[test]
     fn verbs_that_mail_alone_has() {
         for line in [
-            "MAIL FROM:<a@b>", "rcpt to:<a@b>", "SAML FROM:<a@b>", "BDAT 3 LAST", "BURL imap://a/b", "ETRN a.example", "ATRN",
-            "EXPN list", "XCLIENT ADDR=192.0.2.1", "XFORWARD ADDR=192.0.2.1", "X-EXPS GSSAPI", "X-ANONYMOUSTLS", "XEXCH50 2 2",
+            "MAIL FROM:<a@b>",
+            "rcpt to:<a@b>",
+            "SAML FROM:<a@b>",
+            "BDAT 3 LAST",
+            "BURL imap://a/b",
+            "ETRN a.example",
+            "ATRN",
+            "EXPN list",
+            "XCLIENT ADDR=192.0.2.1",
+            "XFORWARD ADDR=192.0.2.1",
+            "X-EXPS GSSAPI",
+            "X-ANONYMOUSTLS",
+            "XEXCH50 2 2",
         ] {
             let verdict = judge(&format!("{line}\r\n"), "220 b\r\n", 8025, false);
             assert_eq!(verdict, Verdict::Smtp(Speaker::Originator), "{line}");
@@ -462,15 +494,26 @@ mod tests {
         let alone = |greeting: &str| judge("", &format!("{greeting}\r\n"), 8025, true);
         let smtp = Verdict::Smtp(Speaker::Originator);
         for greeting in [
-            "220 ftp.example.net ESMTP Postfix", "220 ESMTP", "220 smtp.example.net ready", "554 5.7.1 go away",
-            "220-mx.example.net ESMTP Exim 4.96\r\n220 no spam", "421 mx.example.net SMTP busy",
+            "220 ftp.example.net ESMTP Postfix",
+            "220 ESMTP",
+            "220 smtp.example.net ready",
+            "554 5.7.1 go away",
+            "220-mx.example.net ESMTP Exim 4.96\r\n220 no spam",
+            "421 mx.example.net SMTP busy",
         ] {
             assert_eq!(alone(greeting), smtp, "{greeting}");
         }
         for greeting in [
-            "220 (vsFTPd 3.0.3)", "220 ProFTPD Server (smtp.example.net)", "220 smtp.example.net FTP server ready",
-            "220 ftp.example.net ready", "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------", "220 ESMTP or FTP",
-            "200 news.example.net SMTP", "220 ready", "+OK SMTP", "* OK SMTP",
+            "220 (vsFTPd 3.0.3)",
+            "220 ProFTPD Server (smtp.example.net)",
+            "220 smtp.example.net FTP server ready",
+            "220 ftp.example.net ready",
+            "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------",
+            "220 ESMTP or FTP",
+            "200 news.example.net SMTP",
+            "220 ready",
+            "+OK SMTP",
+            "* OK SMTP",
         ] {
             assert_eq!(alone(greeting), Verdict::Other, "{greeting}");
         }

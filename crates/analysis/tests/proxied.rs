@@ -99,7 +99,8 @@ fn one_side(capture: &Path, from_server: bool) -> tempfile::NamedTempFile {
 fn one_side_of_a_proxied_session_is_enough() {
     let capture = testdata().join("proxied/socks.pcap");
     let facts = facts_of(&capture);
-    let wanted: Vec<&Value> = facts["sessions"].as_array().unwrap().iter().map(|session| &session["proxied"][0]).collect();
+    let wanted: Vec<&Value> =
+        facts["sessions"].as_array().unwrap().iter().map(|session| &session["proxied"][0]).collect();
     let of_side = |from_server| {
         let side = one_side(&capture, from_server);
         features_of(&[side.path().to_owned()]).sessions
@@ -140,7 +141,8 @@ fn everything(report: &Report) -> String {
     features::write(report, &mut out).unwrap();
     summary::write(report, &mut out).unwrap();
     context::write(report, 3, usize::MAX, &mut out).unwrap();
-    let tunneling = insights::Options { queries: true, response_codes: true, internal_domains: vec![], tunneling: true };
+    let tunneling =
+        insights::Options { queries: true, response_codes: true, internal_domains: vec![], tunneling: true };
     insights::write(report, &tunneling, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -185,12 +185,7 @@ mod tests {
     #[test]
     fn version_5() {
         let bound = b"\x05\0\x05\0\0\x01\0\0\0\0\0\0";
-        reads(
-            b"\x05\x01\0\x05\x01\0\x01\xc6\x33\x64\x19\0\x19",
-            bound,
-            ProxyProtocol::Socks5,
-            "198.51.100.25:25",
-        );
+        reads(b"\x05\x01\0\x05\x01\0\x01\xc6\x33\x64\x19\0\x19", bound, ProxyProtocol::Socks5, "198.51.100.25:25");
         reads(b"\x05\x02\0\x01\x05\x01\0\x03\x02mx\0\x19", bound, ProxyProtocol::Socks5, "mx:25");
         let v6 = b"\x05\x01\0\x05\x01\0\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x19\x02\x4b";
         let bound = b"\x05\0\x05\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
