@@ -37,9 +37,10 @@ enum Turn {
     Gap { direction: Direction, octets: u64, at: Stamp },
 }
 
-/// Octets of one direction that are kept while a connection is undecided. The header of a proxy counts until it is
-/// whole: one that is longer (version 2 allows 64 KiB) is not waited for. The addresses take 52 octets, and the protocol's
-/// authors want it in one segment (§2: "is small enough to fit in a TCP segment").
+/// Octets of one direction that are kept while a connection is undecided. The header of the PROXY protocol counts until it
+/// is whole: one that is longer (version 2 allows 64 KiB) is not waited for. Its authors' limit is lower, §2: "Both
+/// formats are designed to fit in the smallest TCP segment that any TCP/IP host is required to support (576 - 40 = 536
+/// bytes)."
 const OPENING_OCTETS: usize = 8192;
 
 /// Events that are kept meanwhile.

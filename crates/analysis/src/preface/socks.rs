@@ -13,9 +13,8 @@ use crate::model::ProxyProtocol;
 /// > `+----+----+----+----+----+----+----+----+----+----+....+----+`
 /// > `| VN | CD | DSTPORT |      DSTIP        | USERID       |NULL|`
 ///
-/// VN is 4, CD is 1 for CONNECT. 4a: "the SOCKS client should set the first three bytes of DSTIP to NULL and the last byte
-/// to a non-zero value. … Following the NULL byte terminating USERID, the client must send the destination domain name and
-/// terminate it with another NULL byte."
+/// VN is 4, CD is 1 for CONNECT. In 4a a client that cannot resolve a host's name "should set the first three bytes of DSTIP
+/// to NULL and the last byte to a non-zero value"; the name and another NULL follow the one behind USERID.
 pub(super) fn request_4(octets: &[u8]) -> Request {
     let (port, ip, rest) = match octets {
         [] => return Request::Silent,
