@@ -28,7 +28,7 @@ class Session:
     """One connection. `dialogue` is text: '220 EHLO 250 MAIL 250 RCPT 250 DATA 354 250 QUIT 221'."""
 
     def __init__(self, server, dialogue, helo="client.example.org", verb="EHLO", starttls=None, auth=(), mails=(), client=None,
-                 greeting=True, check=True, tls=None):
+                 greeting=True, check=True, tls=None, extra=None):
         words = dialogue.split()
         self.server, self.client, self.helo, self.verb, self.starttls = server, client, helo, verb, starttls
         self.commands = [w for w in words if not w.isdigit()]
@@ -36,6 +36,7 @@ class Session:
         self.greeting = self.codes[0] if greeting and self.codes else None
         self.auth = [dict(zip(("mechanism", "username", "outcome"), entry)) for entry in auth]
         self.mails, self.check = list(mails), check
+        self.extra = extra or {}  # fields that only some captures have
         self.tls = tls  # how the handshake ended, and by whose alert: ("completed",), ("failed", ("server", "unknown_ca"))
 
 
@@ -166,6 +167,7 @@ def session_facts(capture, session, connection, problems):
         "auth": session.auth, "commands": session.commands, "reply_codes": session.codes,
         "transactions": [{"mail_from": m.sender, "rcpt_to": [{"address": a, "accepted": ok} for a, ok in m.recipients],
                           "via": m.via, "outcome": m.outcome, "final_reply": m.final, **message_facts(m, contents)} for m in session.mails],
+        **session.extra,
     }
 
 

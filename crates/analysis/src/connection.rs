@@ -1,11 +1,12 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
 use capture::Timestamp;
-use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, FlowStart, Interest, StreamEvent};
+use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, StreamEvent};
 
 use crate::anomaly::Role;
+use crate::opening::Opening;
 use crate::output::time::Time;
-use crate::recognition::{Evidence, Speaker, Verdict};
+use crate::recognition::{Speaker, Verdict};
 use crate::run::Collector;
 use crate::session::{LimitsReached, Options, SessionLimit, Stamp, Tracker};
 
@@ -19,27 +20,6 @@ pub(crate) enum Connection {
     /// Something else.
     Other,
 }
-
-/// The first octets of a connection, to be read again when it turns out to be mail.
-#[derive(Debug, Default)]
-pub(crate) struct Opening {
-    from_originator: Vec<u8>,
-    from_responder: Vec<u8>,
-    turns: Vec<Turn>,
-}
-
-/// One event of an opening. The octets themselves lie in the vector of their direction.
-#[derive(Debug, Clone, Copy)]
-enum Turn {
-    Octets { direction: Direction, len: usize, at: Stamp },
-    Gap { direction: Direction, octets: u64, at: Stamp },
-}
-
-/// Octets of one direction that are kept while a connection is undecided.
-const OPENING_OCTETS: usize = 8192;
-
-/// Events that are kept meanwhile.
-const OPENING_TURNS: usize = 1024;
 
 /// Follows connections and hands over the sessions among them as they end.
 pub(crate) struct Observer<'c, C> {
@@ -74,7 +54,7 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
             Connection::Undecided(opening) => {
                 if opening.take(event) {
                     let mut verdict = opening.judge(flow, false);
-                    if verdict == Verdict::Undecided && opening.is_full() {
+                    if verdict == Verdict::Undecided && opening.is_full() && !opening.slides(flow) {
                         self.limits.count(SessionLimit::Opening, 1);
                         verdict = opening.judge(flow, true);
                     }
@@ -89,7 +69,7 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
     fn close(&mut self, mut flow: Flow<Connection>, end: FlowEnd) -> Option<u64> {
         let info = *flow.info();
         self.limits.count(SessionLimit::Idle, (end == FlowEnd::Idle).into());
-        if let Connection::Undecided(opening) = flow.state() {
+        if let Connection::Undecided(opening) = flow.state_mut() {
             let verdict = opening.judge(&info, true);
             self.decide(&info, flow.state_mut(), verdict);
         }
@@ -111,7 +91,10 @@ impl<C> Observer<'_, C> {
         let (mut tracker, speaker) = match verdict {
             Verdict::Undecided => return,
             Verdict::Other => return *state = Connection::Other,
-            Verdict::Smtp(client) => (Tracker::new(self.options, flow.start == FlowStart::Handshake), client),
+            Verdict::Smtp(client) => {
+                let is_from_start = matches!(state, Connection::Undecided(opening) if opening.is_from_start(flow));
+                (Tracker::new(self.options, is_from_start), client)
+            }
             Verdict::ImplicitTls(client) => (Tracker::implicit_tls(self.options), client),
         };
         let client = match speaker {
@@ -119,74 +102,9 @@ impl<C> Observer<'_, C> {
             Speaker::Responder => Direction::FromResponder,
         };
         if let Connection::Undecided(opening) = state {
-            opening.replay(&mut tracker, client);
+            opening.replay(flow, &mut tracker, client);
         }
         *state = Connection::Mail(Box::new(tracker), client);
-    }
-}
-
-impl Opening {
-    /// Keeps an event; whether there is something new to judge.
-    fn take(&mut self, event: StreamEvent<'_>) -> bool {
-        match event {
-            StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
-                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged };
-                self.turns.push(Turn::Octets { direction, len: bytes.len(), at });
-                // Copied: whether these octets are mail is not known yet.
-                match direction {
-                    Direction::FromOriginator => self.from_originator.extend_from_slice(bytes),
-                    Direction::FromResponder => self.from_responder.extend_from_slice(bytes),
-                }
-                true
-            }
-            StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
-                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-                match self.turns.last_mut() {
-                    Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += len,
-                    _ => self.turns.push(Turn::Gap { direction, octets: len, at }),
-                }
-                self.turns.len() > OPENING_TURNS
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether it is judged as it is, because no more of it is kept.
-    fn is_full(&self) -> bool {
-        self.from_originator.len() > OPENING_OCTETS
-            || self.from_responder.len() > OPENING_OCTETS
-            || self.turns.len() > OPENING_TURNS
-    }
-
-    /// `is_final` where no more will be kept.
-    fn judge(&self, flow: &FlowInfo, is_final: bool) -> Verdict {
-        Evidence {
-            from_originator: &self.from_originator,
-            from_responder: &self.from_responder,
-            originator_port: flow.originator.port(),
-            responder_port: flow.responder.port(),
-            is_final,
-        }
-        .judge()
-    }
-
-    fn replay(&self, tracker: &mut Tracker, client: Direction) {
-        let (mut from_originator, mut from_responder) =
-            (self.from_originator.as_slice(), self.from_responder.as_slice());
-        for turn in &self.turns {
-            match *turn {
-                Turn::Octets { direction, len, at } => {
-                    let source = match direction {
-                        Direction::FromOriginator => &mut from_originator,
-                        Direction::FromResponder => &mut from_responder,
-                    };
-                    let (bytes, rest) = source.split_at_checked(len).unwrap_or((source, &[]));
-                    *source = rest;
-                    tracker.octets(role(direction, client), bytes, at);
-                }
-                Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
-            }
-        }
     }
 }
 
@@ -213,14 +131,63 @@ fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
     }
 }
 
-fn role(direction: Direction, client: Direction) -> Role {
+pub(crate) fn role(direction: Direction, client: Direction) -> Role {
     if direction == client { Role::Client } else { Role::Server }
 }
 
 #[cfg(test)]
 mod tests {
+    use reassembly::FlowStart;
+
     use super::*;
-    use crate::samples::{opened, sessions_of, talk};
+    use crate::samples::{deliver, opened, sessions_of, talk};
+
+    /// Counts what the table still tells of a connection.
+    struct Counting<O>(O, usize);
+
+    impl<O: FlowObserver> FlowObserver for Counting<O> {
+        type State = O::State;
+
+        fn open(&mut self, flow: &FlowInfo) -> O::State {
+            self.0.open(flow)
+        }
+
+        fn event(&mut self, flow: &FlowInfo, state: &mut O::State, event: StreamEvent<'_>) -> Interest {
+            self.1 += 1;
+            self.0.event(flow, state, event)
+        }
+
+        fn close(&mut self, flow: Flow<O::State>, end: FlowEnd) -> Option<u64> {
+            self.0.close(flow, end)
+        }
+    }
+
+    /// Behind the octets that show what it is, a connection that is no mail is told no more of.
+    #[test]
+    fn of_what_is_not_mail_nothing_more_is_told() {
+        let octets = "x".repeat(1000);
+        let events = |opening: &[(Role, &str)], start| {
+            let mut sessions = Vec::new();
+            let mut counting = Counting(Observer::new(Options::default(), &mut sessions), 0);
+            let turns: Vec<_> = opening.iter().copied().chain([(Role::Server, octets.as_str()); 100]).collect();
+            deliver(&mut counting, start, &turns);
+            let events = counting.1;
+            assert!(sessions.is_empty(), "no session");
+            events
+        };
+        let (http, ftp) = ("GET / HTTP/1.1\r\n\r\n", "220 ready\r\n");
+        let tunnel = [
+            (Role::Client, "CONNECT www.example.net:443 HTTP/1.1\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            (Role::Client, "\u{16}\u{3}\u{1}\u{2}"),
+        ];
+        assert_eq!(events(&[(Role::Client, http), (Role::Server, "HTTP/1.1 200 OK\r\n\r\n")], FlowStart::Handshake), 2);
+        assert_eq!(events(&[(Role::Client, "\u{1}\u{2}\u{0}\n")], FlowStart::Handshake), 1);
+        assert_eq!(events(&[(Role::Server, ftp), (Role::Client, "USER a\r\n")], FlowStart::Handshake), 2);
+        assert_eq!(events(&[(Role::Server, "* OK IMAP4rev1\r\n")], FlowStart::Handshake), 1);
+        assert_eq!(events(&tunnel, FlowStart::Handshake), 3);
+        assert_eq!(events(&[(Role::Client, "\u{17}\u{3}\u{3}\u{0}")], FlowStart::Midstream), 1);
+    }
 
     #[test]
     fn what_is_not_mail_makes_no_session() {
@@ -250,12 +217,6 @@ mod tests {
         ];
         let session = talk(&called);
         assert_eq!((session.client_port, session.server_port), (25, 40_000));
-    }
-
-    #[test]
-    fn an_opening_without_end_is_judged_in_the_end() {
-        let noise = "x".repeat(OPENING_OCTETS + 1);
-        assert!(sessions_of(&[(Role::Client, &noise)]).is_empty());
     }
 
     /// Another version of octets that were read already: an injection, or an evasion. The detail has both lengths.

@@ -13,7 +13,8 @@
 //! | [`plan`] | which files, in which order |
 //! | `pipeline` | the loop over one file |
 //! | [`condition`] | what of a file was passed over, and what it says of itself |
-//! | `connection`, `recognition` | is this mail, and who is the client |
+//! | `connection`, `opening`, `recognition` | is this mail, and who is the client |
+//! | `preface` | proxies before the mail |
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
 //! | `transaction` | what became of every mail and every recipient |
 //! | [`tls`] | what a TLS handshake shows |
@@ -31,9 +32,11 @@ pub mod features;
 pub mod insights;
 pub mod message;
 pub mod model;
+mod opening;
 pub mod output;
 mod pipeline;
 pub mod plan;
+mod preface;
 mod queue_id;
 mod recognition;
 pub mod report;

@@ -33,6 +33,8 @@ pub struct Session {
     pub community_id: String,
     /// Through which tags, labels and tunnels its first packet came, outermost first.
     pub encapsulation: Vec<&'static str>,
+    /// The proxies that the client had itself connected by, outermost first. The server of the 4-tuple is the first one.
+    pub proxied: Vec<Proxied>,
     /// First packet of the connection.
     pub first_seen: Time,
     /// Last packet of the connection.
@@ -43,6 +45,9 @@ pub struct Session {
     pub start: Start,
     /// How it ends in the capture.
     pub end: End,
+    /// Whom the peer says it speaks for: the last such claim that the server did not refuse. [`Self::client_ip`] stays
+    /// that of the peer. Boxed, because most sessions have none.
+    pub claimed_client: Option<Box<ClaimedClient>>,
     /// What the server said before it was asked anything.
     pub greeting: Option<Greeting>,
     /// Argument of the last HELO, EHLO or LHLO the server did not refuse; of the last one sent where each was refused.
@@ -145,6 +150,81 @@ pub enum End {
     Evicted,
     /// It was still open when the capture ended.
     EndOfCapture,
+}
+
+/// A proxy that the client asked to be connected. What it said to be let in is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proxied {
+    /// How it asked.
+    pub protocol: ProxyProtocol,
+    /// Host and port that it asked for, as it wrote them; `None` where the capture does not show it.
+    pub target: Option<SmolStr>,
+}
+
+/// How a client asks a proxy for a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyProtocol {
+    /// RFC 9110 §9.3.6.
+    HttpConnect,
+    /// SOCKS 4; perhaps 4a, where only the answer was captured.
+    Socks4,
+    /// SOCKS 4a, with a host name.
+    Socks4a,
+    /// RFC 1928.
+    Socks5,
+}
+
+/// The client behind a proxy or filter, as that one describes it. Nothing proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClaimedClient {
+    /// How it was said.
+    pub source: ClaimSource,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Its host name.
+    pub name: Option<SmolStr>,
+    /// What it said in HELO or EHLO.
+    pub helo: Option<SmolStr>,
+    /// As whom it is logged in (SASL).
+    pub login: Option<SmolStr>,
+    /// `SMTP` or `ESMTP`.
+    pub protocol: Option<SmolStr>,
+    /// The address it had called.
+    pub destination_address: Option<IpAddr>,
+    /// The port it had called.
+    pub destination_port: Option<u16>,
+}
+
+impl ClaimedClient {
+    /// Of whom nothing is said yet.
+    pub const fn new(source: ClaimSource) -> Self {
+        Self {
+            source,
+            address: None,
+            port: None,
+            name: None,
+            helo: None,
+            login: None,
+            protocol: None,
+            destination_address: None,
+            destination_port: None,
+        }
+    }
+}
+
+/// How a peer says for whom it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimSource {
+    /// The header of the PROXY protocol, before the greeting.
+    Proxy,
+    /// XCLIENT (Postfix): the session is to be taken for that of another client.
+    Xclient,
+    /// XFORWARD (Postfix): which client the next mail came from.
+    Xforward,
 }
 
 /// The reply a connection opens with (RFC 5321 §3.1).

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use capture::{Flags, Segment, SeqNumber, Timestamp};
-use reassembly::{FlowLimits, FlowTable};
+use reassembly::{FlowLimits, FlowObserver, FlowStart, FlowTable};
 use smtp_parser::{EnhancedCode, ReplyCode};
 
 use crate::anomaly::Role;
@@ -52,11 +52,13 @@ pub(crate) fn session() -> Session {
         server_port: 25,
         community_id: String::new(),
         encapsulation: vec![],
+        proxied: vec![],
         first_seen: at(0),
         last_seen: at(9),
         directions: Directions::Both,
         start: Start::Handshake,
         end: End::Closed,
+        claimed_client: None,
         greeting: None,
         helo: None,
         helo_verb: None,
@@ -143,6 +145,21 @@ pub(crate) fn sessions_of(turns: &[(Role, &str)]) -> Vec<Session> {
 pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Session>, LimitsReached) {
     let mut sessions = Vec::new();
     let mut observer = Observer::new(options, &mut sessions);
+    deliver(&mut observer, FlowStart::Handshake, turns);
+    let reached = observer.limits_reached();
+    (sessions, reached)
+}
+
+/// The sessions found in these turns of a connection whose handshake was not captured.
+pub(crate) fn midstream(turns: &[(Role, &str)]) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    let mut observer = Observer::new(Options::default(), &mut sessions);
+    deliver(&mut observer, FlowStart::Midstream, turns);
+    sessions
+}
+
+/// Shows the turns to an observer of connections.
+pub(crate) fn deliver<O: FlowObserver>(observer: &mut O, start: FlowStart, turns: &[(Role, &str)]) {
     let mut table = FlowTable::new(FlowLimits::default());
     let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
     let server = SocketAddr::from(([198, 51, 100, 25], 25));
@@ -165,20 +182,20 @@ pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Ses
             timestamp: at(second).0,
             encapsulation: capture::Encapsulation::default(),
         };
-        table.push(&segment, &mut observer);
+        table.push(&segment, observer);
         *own += u32::try_from(text.len()).expect("a short turn") + u32::from(flags.syn || flags.fin);
         second += 1;
     };
     let syn = Flags { syn: true, ..Flags::default() };
     let fin = Flags { fin: true, ..Flags::default() };
-    push(Role::Client, syn, "");
-    push(Role::Server, syn, "");
+    if start == FlowStart::Handshake {
+        push(Role::Client, syn, "");
+        push(Role::Server, syn, "");
+    }
     turns.iter().for_each(|&(role, text)| push(role, Flags::default(), text));
     push(Role::Client, fin, "");
     push(Role::Server, fin, "");
-    table.finish(&mut observer);
-    let reached = observer.limits_reached();
-    (sessions, reached)
+    table.finish(observer);
 }
 
 /// The one session of these turns.

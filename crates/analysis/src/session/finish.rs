@@ -85,6 +85,7 @@ impl Tracker {
             server_port: server.port(),
             community_id: community_id(client, server),
             encapsulation: info.encapsulation.iter().map(Carrier::name).collect(),
+            proxied: self.proxied,
             first_seen: Time(info.first_seen),
             last_seen: Time(info.last_seen),
             directions: match (self.heard.client, self.heard.server) {
@@ -104,6 +105,7 @@ impl Tracker {
                 FlowEnd::Evicted => End::Evicted,
                 _ => End::EndOfCapture,
             },
+            claimed_client: dialogue.claimed_client,
             greeting: dialogue.greeting,
             helo,
             helo_verb: helo_verb.map(|verb| verb.as_str()),

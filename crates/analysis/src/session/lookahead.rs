@@ -14,9 +14,9 @@ pub(super) fn begins_like_reply(bytes: &[u8]) -> bool {
 
 /// Whether a segment begins with a verb and what may follow one: clients send whole lines.
 pub(super) fn begins_like_command(bytes: &[u8]) -> bool {
-    let end = bytes.iter().position(|octet| !octet.is_ascii_alphabetic()).unwrap_or(bytes.len());
-    let (word, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-    Verb::parse(word).is_some() && matches!(rest.first(), Some(b' ' | b'\r' | b'\n'))
+    let start = bytes.get(..=LONGEST_VERB).unwrap_or(bytes);
+    let end = start.iter().position(|octet| matches!(octet, b' ' | b'\r' | b'\n'));
+    end.and_then(|end| start.get(..end)).is_some_and(|word| Verb::parse(word).is_some())
 }
 
 /// RFC 8446 §5.1: a record begins with its type, 20 to 23, and a version whose first octet is 3. RFC 5246 appendix E.2: the
@@ -24,6 +24,9 @@ pub(super) fn begins_like_command(bytes: &[u8]) -> bool {
 pub(super) fn begins_like_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [20..=23] | [20..=23, 3, ..] | [0x80..=0xff, _, 1, ..] | [0x80..=0xff] | [0x80..=0xff, _])
 }
+
+/// Octets of X-ANONYMOUSTLS.
+const LONGEST_VERB: usize = 14;
 
 #[cfg(test)]
 mod tests {
@@ -39,6 +42,17 @@ mod tests {
     fn commands_begin_with_a_verb_and_its_end() {
         assert!(begins_like_command(b"mail FROM:<a@b>\r\n") && begins_like_command(b"QUIT\r\n"));
         assert!(!begins_like_command(b"Subject: x\r\n") && !begins_like_command(b"QUITE\r\n"));
+        assert!(!begins_like_command(b"QUIT") && !begins_like_command(b"X-EXPS-GSSAPI\r\n"));
+    }
+
+    /// Some have a hyphen or digits in them.
+    #[test]
+    fn every_verb_of_the_grammar_begins_a_command() {
+        for verb in Verb::ALL {
+            for end in [" x\r\n", "\r\n", "\n"] {
+                assert!(begins_like_command(format!("{verb}{end}").as_bytes()), "{verb}");
+            }
+        }
     }
 
     /// RFC 8446 §5.1: change_cipher_spec(20), alert(21), handshake(22), application_data(23).

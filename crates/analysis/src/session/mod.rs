@@ -39,7 +39,7 @@ use tentative::{Suspense, Tentative};
 
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::MessageOptions;
-use crate::model::StartTls;
+use crate::model::{ClaimedClient, Proxied, StartTls};
 use crate::output::time::Time;
 use crate::tls::Handshake;
 use crate::transaction::Ending;
@@ -102,6 +102,7 @@ pub(crate) struct Tracker {
     /// The next octets of the side come behind a gap, perhaps at the beginning of a line.
     client_resumes: bool,
     server_resumes: bool,
+    proxied: Vec<Proxied>,
 }
 
 /// Client octets that wait for a reply.
@@ -161,7 +162,14 @@ impl Tracker {
             suspense: None,
             client_resumes: false,
             server_resumes: false,
+            proxied: Vec::new(),
         }
+    }
+
+    /// What stood before the session, in octets that are not told here.
+    pub(crate) fn stands_behind(&mut self, claimed_client: Option<Box<ClaimedClient>>, proxied: Vec<Proxied>) {
+        self.dialogue.claimed_client = claimed_client;
+        self.proxied = proxied;
     }
 
     /// A session whose first octets are TLS.

@@ -62,6 +62,9 @@ impl Features {
             "commands": items(&session["commands"]).map(|c| c["command"].clone()).collect::<Value>(),
             "reply_codes": items(&session["responses"]).map(code).collect::<Value>(),
             "transactions": transactions,
+            "uses_tls": session["uses_tls"],
+            "proxied": session["proxied"],
+            "claimed_client": session["claimed_client"],
         })
     }
 }

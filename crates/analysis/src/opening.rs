@@ -1,0 +1,379 @@
+//! The first octets of a connection, kept until it is known whether they are mail, and then read again.
+//!
+//! What stands before the mail (see [`crate::preface`]) is taken off as soon as it is whole: the limit is for what comes
+//! behind it.
+
+use reassembly::{Direction, FlowInfo, FlowStart, StreamEvent};
+
+use crate::connection::role;
+use crate::model::{ClaimedClient, Proxied};
+use crate::output::time::Time;
+use crate::preface::{Preface, Shown};
+use crate::recognition::{Evidence, Verdict, first_reply, first_verb, is_mail_port};
+use crate::session::{Stamp, Tracker};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    from_originator: Vec<u8>,
+    from_responder: Vec<u8>,
+    turns: Vec<Turn>,
+    /// What stood before; boxed, because most connections have nothing there.
+    before: Option<Box<Before>>,
+}
+
+/// What the prefaces of a connection showed.
+#[derive(Debug)]
+struct Before {
+    client: Direction,
+    claim: Option<Box<ClaimedClient>>,
+    proxied: Vec<Proxied>,
+}
+
+/// One event of an opening. The octets themselves lie in the vector of their direction.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Octets { direction: Direction, len: usize, at: Stamp },
+    Gap { direction: Direction, octets: u64, at: Stamp },
+}
+
+/// Octets of one direction that are kept while a connection is undecided. The header of the PROXY protocol counts until it
+/// is whole: one that is longer (version 2 allows 64 KiB) is not waited for. Its authors' limit is lower, §2: "Both
+/// formats are designed to fit in the smallest TCP segment that any TCP/IP host is required to support (576 - 40 = 536
+/// bytes)."
+const OPENING_OCTETS: usize = 8192;
+
+/// Events that are kept meanwhile.
+const OPENING_TURNS: usize = 1024;
+
+/// Proxies of a connection, each behind the other. Whoever goes through more is not followed.
+const PROXIES: usize = 8;
+
+impl Opening {
+    /// Keeps an event; whether there is something new to judge.
+    pub(crate) fn take(&mut self, event: StreamEvent<'_>) -> bool {
+        match event {
+            StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
+                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged };
+                self.turns.push(Turn::Octets { direction, len: bytes.len(), at });
+                // Copied: whether these octets are mail is not known yet.
+                self.side_mut(direction).extend_from_slice(bytes);
+                true
+            }
+            StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
+                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+                match self.turns.last_mut() {
+                    Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += len,
+                    _ => self.turns.push(Turn::Gap { direction, octets: len, at }),
+                }
+                self.turns.len() > OPENING_TURNS
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is judged as it is, because no more of it is kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.from_originator.len() > OPENING_OCTETS
+            || self.from_responder.len() > OPENING_OCTETS
+            || self.turns.len() > OPENING_TURNS
+    }
+
+    /// Drops all but the last, unfinished lines, where it is worthwhile to go on: a connection to a port of mail that was
+    /// going on when the capture began may be in the middle of a message.
+    pub(crate) fn slides(&mut self, flow: &FlowInfo) -> bool {
+        if self.is_from_start(flow) || !self.is_on_mail_port(flow) {
+            return false;
+        }
+        for direction in Direction::BOTH {
+            let side = self.side(direction);
+            let whole_lines = memchr::memrchr(b'\n', side).map_or(side.len(), |at| at + 1);
+            self.strip(direction, whole_lines);
+        }
+        !self.is_full()
+    }
+
+    /// `is_final` where no more will be kept.
+    pub(crate) fn judge(&mut self, flow: &FlowInfo, is_final: bool) -> Verdict {
+        loop {
+            let (client, preface) = self.preface(flow, is_final);
+            match preface {
+                Preface::None => break,
+                Preface::Incomplete if is_final => break,
+                Preface::Incomplete => return Verdict::Undecided,
+                Preface::Refused => return Verdict::Other,
+                Preface::Ends { client: of_client, server, shows } => {
+                    self.strip(client, of_client);
+                    self.strip(!client, server);
+                    if !self.note(client, shows) {
+                        return Verdict::Other;
+                    }
+                }
+            }
+        }
+        let (mut originator_port, mut responder_port) = (flow.originator.port(), flow.responder.port());
+        if let Some(before) = &self.before
+            && let Some(port) = before.port()
+        {
+            match before.client {
+                Direction::FromOriginator => responder_port = port,
+                Direction::FromResponder => originator_port = port,
+            }
+        }
+        Evidence {
+            from_originator: &self.from_originator,
+            from_responder: &self.from_responder,
+            originator_port,
+            responder_port,
+            from_start: self.is_from_start(flow),
+            is_final,
+        }
+        .judge()
+    }
+
+    /// Whether the first octets are the first of the dialogue.
+    pub(crate) fn is_from_start(&self, flow: &FlowInfo) -> bool {
+        flow.start == FlowStart::Handshake || self.before.is_some()
+    }
+
+    /// Tells the tracker all of it; of a dialogue whose beginning was not captured, what begins with the first
+    /// unambiguous line.
+    pub(crate) fn replay(&mut self, flow: &FlowInfo, tracker: &mut Tracker, client: Direction) {
+        if !self.is_from_start(flow) {
+            self.strip(client, first_verb(self.side(client)));
+            self.strip(!client, first_reply(self.side(!client)));
+        }
+        let (mut from_originator, mut from_responder) =
+            (self.from_originator.as_slice(), self.from_responder.as_slice());
+        for turn in &self.turns {
+            match *turn {
+                Turn::Octets { direction, len, at } => {
+                    let source = match direction {
+                        Direction::FromOriginator => &mut from_originator,
+                        Direction::FromResponder => &mut from_responder,
+                    };
+                    let (bytes, rest) = source.split_at_checked(len).unwrap_or((source, &[]));
+                    *source = rest;
+                    tracker.octets(role(direction, client), bytes, at);
+                }
+                Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
+            }
+        }
+        if let Some(before) = self.before.take() {
+            tracker.stands_behind(before.claim, before.proxied);
+        }
+    }
+
+    /// The preface that stands now at the beginning, and the direction of its client: the one who called, unless the
+    /// capture does not show who that was.
+    fn preface(&self, flow: &FlowInfo, is_final: bool) -> (Direction, Preface) {
+        let of = |client: Direction| (client, Preface::of(self.side(client), self.side(!client), is_final));
+        match &self.before {
+            Some(before) => of(before.client),
+            None if flow.start == FlowStart::Handshake => of(Direction::FromOriginator),
+            None => match of(Direction::FromOriginator) {
+                (_, Preface::None) => of(Direction::FromResponder),
+                found => found,
+            },
+        }
+    }
+
+    /// Keeps what a preface showed; false where there were too many.
+    fn note(&mut self, client: Direction, shows: Shown) -> bool {
+        let before = self.before.get_or_insert_with(|| Box::new(Before { client, claim: None, proxied: Vec::new() }));
+        match shows {
+            Shown::Claim(claim) => before.claim = Some(claim),
+            Shown::Proxied(proxied) => before.proxied.push(proxied),
+            Shown::Attempt => {}
+        }
+        before.proxied.len() <= PROXIES
+    }
+
+    /// Takes octets off the beginning of a direction, and what is missing among them.
+    fn strip(&mut self, direction: Direction, octets: usize) {
+        self.side_mut(direction).drain(..octets);
+        let mut left = octets;
+        self.turns.retain_mut(|turn| match turn {
+            Turn::Octets { direction: of, len, at } if *of == direction => {
+                let used = left.min(*len);
+                left -= used;
+                *len -= used;
+                at.offset += used as u64;
+                *len > 0
+            }
+            Turn::Gap { direction: of, .. } => *of != direction || left == 0,
+            Turn::Octets { .. } => true,
+        });
+    }
+
+    fn is_on_mail_port(&self, flow: &FlowInfo) -> bool {
+        is_mail_port(flow.originator.port()) || is_mail_port(flow.responder.port())
+    }
+
+    fn side(&self, direction: Direction) -> &[u8] {
+        match direction {
+            Direction::FromOriginator => &self.from_originator,
+            Direction::FromResponder => &self.from_responder,
+        }
+    }
+
+    fn side_mut(&mut self, direction: Direction) -> &mut Vec<u8> {
+        match direction {
+            Direction::FromOriginator => &mut self.from_originator,
+            Direction::FromResponder => &mut self.from_responder,
+        }
+    }
+}
+
+impl Before {
+    /// The port that the client wanted, where it says so: it tells more of the protocol than the proxy's own.
+    fn port(&self) -> Option<u16> {
+        match self.proxied.last() {
+            Some(proxied) => proxied.target.as_deref()?.rsplit_once(':')?.1.parse().ok(),
+            None => self.claim.as_ref()?.destination_port.filter(|&port| is_mail_port(port)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Role;
+    use crate::model::{ClaimSource, ProxyProtocol, Session};
+    use crate::samples::{OPENING, conversation, midstream, opened, sessions_of, talk};
+    use crate::session::Options;
+
+    fn verbs(session: &Session) -> Vec<&str> {
+        session.commands.iter().map(|command| &*command.command).collect()
+    }
+
+    #[test]
+    fn an_opening_without_end_is_judged_in_the_end() {
+        let noise = "x".repeat(OPENING_OCTETS + 1);
+        assert!(sessions_of(&[(Role::Client, &noise)]).is_empty());
+    }
+
+    /// PROXY protocol §2.1's example, before mail.
+    #[test]
+    fn behind_a_proxy_header_stands_a_session_from_its_start() {
+        let header = "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n";
+        let turns =
+            [&[(Role::Client, header)], &opened(&[(Role::Client, "QUIT\r\n"), (Role::Server, "221 bye\r\n")])[..]];
+        let session = talk(&turns.concat());
+        let claim = session.claimed_client.as_deref().expect("a claim");
+        assert_eq!((claim.source, claim.port, claim.destination_port), (ClaimSource::Proxy, Some(56324), Some(443)));
+        assert_eq!(claim.address, "192.168.0.1".parse().ok());
+        assert_eq!((verbs(&session).as_slice(), session.anomalies.len()), (["EHLO", "QUIT"].as_slice(), 0));
+        assert_eq!((session.client_port, session.server_port), (40_000, 25), "the 4-tuple is that of the wire");
+        let commands = "EHLO client.example.org\r\nQUIT\r\n".len();
+        assert_eq!(session.octets.client.payload, (header.len() + commands) as u64, "its octets count");
+    }
+
+    /// Offsets are those of the stream: an anomaly behind the header says where it stands in the connection.
+    #[test]
+    fn offsets_count_the_header() {
+        let header = "PROXY UNKNOWN\r\n";
+        let odd = [(Role::Client, "NOOP\nXYZZY\r\n"), (Role::Server, "250 ok\r\n500 what\r\n")];
+        let plain = talk(&opened(&odd));
+        let behind = talk(&[&[(Role::Client, header)], &opened(&odd)[..]].concat());
+        let offsets = |session: &Session| {
+            session.anomalies.iter().map(|anomaly| (anomaly.kind, anomaly.offset)).collect::<Vec<_>>()
+        };
+        assert!(!plain.anomalies.is_empty());
+        let moved: Vec<_> =
+            offsets(&plain).into_iter().map(|(kind, offset)| (kind, offset + header.len() as u64)).collect();
+        assert_eq!(offsets(&behind), moved);
+        assert!(behind.claimed_client.is_some_and(|claim| claim.address.is_none()));
+    }
+
+    /// The header alone proves nothing: what follows is judged.
+    #[test]
+    fn other_protocols_behind_a_header_or_through_a_proxy_are_no_mail() {
+        let header = (Role::Client, "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n");
+        let connect = (Role::Client, "CONNECT mx.example.net:25 HTTP/1.1\r\n\r\n");
+        let connected = (Role::Server, "HTTP/1.1 200 OK\r\n\r\n");
+        let http = [(Role::Client, "GET / HTTP/1.1\r\n\r\n"), (Role::Server, "HTTP/1.1 200 OK\r\n\r\n")];
+        assert!(sessions_of(&[&[header], &http[..]].concat()).is_empty());
+        assert!(sessions_of(&[&[connect, connected], &http[..]].concat()).is_empty());
+        assert!(sessions_of(&[connect, connected]).is_empty());
+        assert!(sessions_of(&[connect, (Role::Server, "HTTP/1.1 503 no\r\n\r\n")]).is_empty());
+    }
+
+    /// A refused attempt, then one through two proxies.
+    #[test]
+    fn proxies_behind_each_other_are_named_in_order() {
+        let turns = [
+            (Role::Client, "CONNECT proxy.example.net:1080 HTTP/1.1\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 407 who\r\nContent-Length: 2\r\n\r\nno"),
+            (Role::Client, "CONNECT proxy.example.net:1080 HTTP/1.1\r\nProxy-Authorization: basic eDp5\r\n\r\n"),
+            (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            (Role::Client, "\u{5}\u{1}\0"),
+            (Role::Server, "\u{5}\0"),
+            (Role::Client, "\u{5}\u{1}\0\u{3}\u{2}mx\0\u{19}"),
+            (Role::Server, "\u{5}\0\0\u{1}\0\0\0\0\0\0"),
+        ];
+        let session = talk(&[&turns[..], &OPENING].concat());
+        let proxies: Vec<_> = session.proxied.iter().map(|proxy| (proxy.protocol, proxy.target.as_deref())).collect();
+        let wanted =
+            [(ProxyProtocol::HttpConnect, Some("proxy.example.net:1080")), (ProxyProtocol::Socks5, Some("mx:25"))];
+        assert_eq!(proxies, wanted);
+        assert_eq!((verbs(&session).as_slice(), session.greeting.is_some()), (["EHLO"].as_slice(), true));
+    }
+
+    #[test]
+    fn no_more_proxies_are_followed_than_the_limit() {
+        let through = |proxies| {
+            let connect = [
+                (Role::Client, "CONNECT next.example.net:3128 HTTP/1.1\r\n\r\n"),
+                (Role::Server, "HTTP/1.1 200 OK\r\n\r\n"),
+            ];
+            sessions_of(&[&connect.repeat(proxies)[..], &OPENING].concat()).len()
+        };
+        assert_eq!((through(PROXIES), through(PROXIES + 1)), (1, 0));
+    }
+
+    /// Version 2 of the PROXY protocol allows headers of 64 KiB; they are waited for up to the limit of an opening.
+    #[test]
+    fn a_header_longer_than_an_opening_is_not_waited_for() {
+        let behind = |octets: usize| {
+            let [high, low] = u16::try_from(octets - 16).expect("a length").to_be_bytes().map(char::from);
+            let header = format!("\r\n\r\n\0\r\nQUIT\n\u{20}\0{high}{low}{}", "x".repeat(octets - 16));
+            assert_eq!(header.len(), octets);
+            let (first, second) = header.split_at(octets - 60);
+            let header = [(Role::Client, first), (Role::Client, second)];
+            let (sessions, reached) = conversation(Options::default(), &[&header, &OPENING[..]].concat());
+            (sessions.len(), reached.by_name().find(|(_, count)| *count > 0))
+        };
+        assert_eq!(behind(16 + 0x1f00), (1, None));
+        assert_eq!(behind(16 + 0x2100), (0, Some(("opening", 1))));
+    }
+
+    /// RFC 5321 §3.3: in the middle of a message nothing is a command before the end of data; the reply to it, and
+    /// the next command, are unambiguous.
+    #[test]
+    fn picked_up_in_a_message_a_session_begins_with_the_next_command() {
+        let text = "A line of a message.\r\nHELP me with DATA\r\n\u{1b}$B\u{1b}(B\r\n".repeat(1000);
+        let turns = [
+            (Role::Client, text.as_str()),
+            (Role::Client, "* an item\r\nGET it\r\nthe end\r\n.\r\n"),
+            (Role::Server, "250 2.0.0 Ok: queued as 1234\r\n"),
+            (Role::Client, "MAIL FROM:<a@x>\r\n"),
+            (Role::Server, "250 2.1.0 Ok\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!((verbs(&session).as_slice(), session.responses.len()), (["MAIL"].as_slice(), 2));
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(0));
+        assert_eq!((session.client_port, session.server_port), (40_000, 25));
+        assert_eq!(session.transactions.len(), 1);
+    }
+
+    /// The same where the connection is first seen from the server, in the middle of a line of its reply.
+    #[test]
+    fn picked_up_in_a_reply_the_roles_are_found() {
+        let turns =
+            [(Role::Server, "ueued as 1234\r\n"), (Role::Client, "QUIT\r\n"), (Role::Server, "221 2.0.0 Bye\r\n")];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!((verbs(&session).as_slice(), session.client_port), (["QUIT"].as_slice(), 40_000));
+        assert_eq!(session.responses.iter().map(|reply| reply.command).collect::<Vec<_>>(), [Some(0)]);
+    }
+}

@@ -1,0 +1,266 @@
+//! How a side talks: what each of its lines shows.
+
+use memchr::memchr;
+use smtp_parser::Verb;
+
+/// Where the octets that are judged stand in their stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    AtStart,
+    /// The first line may lack its beginning; the one behind it counts as the first.
+    Midstream,
+    /// It is worthwhile to pass over more lines, which may be those of a message.
+    MidstreamOnMailPort,
+}
+
+/// How a side talks, by its lines so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Side {
+    pub(super) manner: Manner,
+    /// Replies that have ended.
+    pub(super) replies: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    Silent,
+    /// Too little to say.
+    Unclear,
+    /// A verb that SMTP or LMTP alone have.
+    MailVerb,
+    /// A verb that other protocols have too.
+    CommonVerb,
+    /// Three digits, as in SMTP, FTP, NNTP.
+    Reply,
+    /// A 220, 421 or 554 whose text names SMTP, or has an enhanced status code.
+    MailGreeting,
+    /// Words that are no verb of mail.
+    Words,
+    /// Those of another protocol.
+    Foreign,
+    /// No dialogue in lines.
+    Binary,
+}
+
+impl Side {
+    pub(super) fn of(octets: &[u8], begins: Begins, is_final: bool) -> Self {
+        let mut side = Self { manner: Manner::Unclear, replies: 0 };
+        if octets.is_empty() {
+            return Self { manner: Manner::Silent, ..side };
+        }
+        // RFC 8446 §5.1: a record of TLS, whose handshake was not captured.
+        if begins != Begins::AtStart && matches!(octets, [20..=23, 3, 0..=4, ..]) {
+            return Self { manner: Manner::Binary, ..side };
+        }
+        let mut rest = octets;
+        let mut is_first = true;
+        while side.manner != Manner::MailVerb && !rest.is_empty() {
+            let (line, terminated) = match memchr(b'\n', rest) {
+                Some(at) => {
+                    let line = rest.get(..at).unwrap_or_default();
+                    rest = rest.get(at + 1..).unwrap_or_default();
+                    (line, true)
+                }
+                None => (std::mem::take(&mut rest), is_final),
+            };
+            side.hear(line, terminated, begins, is_first);
+            is_first = false;
+        }
+        side
+    }
+
+    fn hear(&mut self, line: &[u8], terminated: bool, begins: Begins, is_first: bool) {
+        let mut manner = Manner::of_line(line, terminated, begins != Begins::AtStart);
+        if is_first && begins == Begins::Midstream && matches!(manner, Manner::Words | Manner::Foreign) {
+            manner = Manner::Unclear;
+        }
+        if begins == Begins::MidstreamOnMailPort && manner == Manner::Foreign {
+            manner = Manner::Words;
+        }
+        let is_reply = matches!(manner, Manner::Reply | Manner::MailGreeting);
+        let code = line.get(..3).unwrap_or_default();
+        self.replies += usize::from(terminated && is_reply && line.get(3) != Some(&b'-'));
+        let is_foreign = is_reply
+            && match self.manner {
+                Manner::Unclear => begins == Begins::AtStart && NNTP_GREETINGS.contains(&code),
+                Manner::Reply | Manner::MailGreeting => FTP_REPLIES.contains(&code),
+                _ => false,
+            };
+        self.manner = match (self.manner, manner) {
+            _ if is_foreign => Manner::Foreign,
+            (Manner::Unclear, other) => other,
+            // A common verb first, such as NOOP, then one that decides. A reply stays one. Among words whose beginning was
+            // not captured it may be quoted.
+            (Manner::CommonVerb, Manner::MailVerb) => Manner::MailVerb,
+            (Manner::Words, Manner::MailVerb) if begins != Begins::Midstream => Manner::MailVerb,
+            // Behind the lines of a message, or the rest of a reply.
+            (Manner::Words, Manner::CommonVerb) if begins == Begins::MidstreamOnMailPort && line.len() <= ALONE => {
+                Manner::CommonVerb
+            }
+            (Manner::Words, other) if begins == Begins::MidstreamOnMailPort && is_reply => other,
+            (before, _) => before,
+        };
+    }
+}
+
+impl Manner {
+    fn of_line(line: &[u8], terminated: bool, is_midstream: bool) -> Self {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Self::Unclear;
+        }
+        if let Some((code, text)) = line.split_at_checked(3)
+            && code.iter().all(u8::is_ascii_digit)
+            && matches!(text.first(), None | Some(b' ' | b'\t' | b'-'))
+        {
+            return Self::of_reply(code, text, terminated);
+        }
+        if !line.iter().all(|&octet| octet >= b' ' || octet == b'\t') {
+            // The text of a message may have controls, such as the escapes of ISO-2022-JP, but no NUL (RFC 5321 §2.3.7).
+            return if is_midstream && memchr(0, line).is_none() { Self::Words } else { Self::Binary };
+        }
+        if !terminated {
+            return match line.len() < LONGEST_FIRST_LINE {
+                true => Self::Unclear,
+                false if is_midstream => Self::Words,
+                false => Self::Binary,
+            };
+        }
+        let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
+        let (word, argument) = line.split_at_checked(word_end).unwrap_or((line, &[]));
+        if let Some(verb) = Verb::parse(word) {
+            return Self::of_verb(verb, argument.trim_ascii());
+        }
+        let is_foreign = FOREIGN_VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
+            || FOREIGN_BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
+            || !word.first().is_some_and(u8::is_ascii_alphabetic);
+        if is_foreign { Self::Foreign } else { Self::Words }
+    }
+
+    /// Which verbs prove mail. STARTTLS does not: NNTP (RFC 4642) and ManageSieve (RFC 5804) have it as well. SEND, SOML
+    /// and SAML are words that others may use; with FROM they are mail's.
+    fn of_verb(verb: Verb, argument: &[u8]) -> Self {
+        let begins_with =
+            |keyword: &[u8]| argument.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword));
+        let is_mail = match verb {
+            Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml => begins_with(b"FROM"),
+            Verb::Rcpt => begins_with(b"TO"),
+            // RFC 4217 §4: how FTP asks for TLS.
+            Verb::Auth if begins_with(b"TLS") || begins_with(b"SSL") => return Self::Foreign,
+            Verb::Data
+            | Verb::Rset
+            | Verb::Vrfy
+            | Verb::Help
+            | Verb::Noop
+            | Verb::Quit
+            | Verb::StartTls
+            | Verb::Auth
+            | Verb::Turn => false,
+            _ => true,
+        };
+        if is_mail { Self::MailVerb } else { Self::CommonVerb }
+    }
+
+    /// RFC 5321 §4.2: `Greeting = ( "220 " ( Domain / address-literal ) [ SP textstring ] CRLF )`. The name of a host
+    /// says less than the words behind it: there is mail at `ftp.example.net`.
+    fn of_reply(code: &[u8], text: &[u8], terminated: bool) -> Self {
+        let opens = matches!(code, b"220" | b"421" | b"554");
+        if opens {
+            let names = |name: &[u8], by_host: bool| {
+                text.split(|&octet| octet == b' ')
+                    .filter(|word| by_host || !is_like_host(word))
+                    .any(|word| word.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name)))
+            };
+            let mail = |by_host| names(b"SMTP", by_host) || names(b"LMTP", by_host);
+            // Enhanced status codes (RFC 2034) are of mail alone.
+            let is_enhanced = terminated && smtp_parser::EnhancedCode::parse(text.trim_ascii_start()).is_some();
+            match (mail(false), names(b"FTP", false)) {
+                (false, true) if terminated => return Self::Foreign,
+                (false, true) | (true, true) => {}
+                (true, false) => return Self::MailGreeting,
+                (false, false) if is_enhanced || (mail(true) && !names(b"FTP", true)) => return Self::MailGreeting,
+                (false, false) => {}
+            }
+        }
+        if terminated || text.len() > 1 { Self::Reply } else { Self::Unclear }
+    }
+}
+
+/// Octets before the first line of a client that can only be a command, where the dialogue's beginning was not captured:
+/// what stands there may be a message's.
+pub(crate) fn first_verb(octets: &[u8]) -> usize {
+    before_line(octets, |line, terminated| {
+        let (manner, stands_alone) = (Manner::of_line(line, terminated, true), line.len() <= ALONE);
+        manner == Manner::MailVerb || (manner == Manner::CommonVerb && stands_alone)
+    })
+}
+
+/// Octets before the first line of a server that can be one of a reply.
+pub(crate) fn first_reply(octets: &[u8]) -> usize {
+    let is_reply = |manner| matches!(manner, Manner::Reply | Manner::MailGreeting);
+    before_line(octets, |line, terminated| is_reply(Manner::of_line(line, terminated, true)))
+}
+
+/// Octets before the first such line; none where there is no such line.
+fn before_line(octets: &[u8], is_such: impl Fn(&[u8], bool) -> bool) -> usize {
+    let mut from = 0;
+    for line in octets.split_inclusive(|&octet| octet == b'\n') {
+        let text = line.strip_suffix(b"\n");
+        if is_such(text.unwrap_or(line), text.is_some()) {
+            return from;
+        }
+        from += line.len();
+    }
+    0
+}
+
+/// `mx.example.net`, but not `8.17.1/8.17.1;`.
+fn is_like_host(word: &[u8]) -> bool {
+    word.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) && word.contains(&b'.')
+}
+
+/// What clients of other protocols say first: FTP, POP3, HTTP, NNTP, IRC.
+const FOREIGN_VERBS: [&str; 19] = [
+    "USER",
+    "PASS",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "CAPA",
+    "MODE",
+    "FEAT",
+    "OPTIONS",
+    "NICK",
+    "DELETE",
+    "PATCH",
+    "TRACE",
+    "CONNECT",
+    "CAPABILITIES",
+    "AUTHINFO",
+    "SYST",
+    "STLS",
+];
+/// RFC 4253 §4.2; RFC 9112 §2.3.
+const FOREIGN_BEGINNINGS: [&[u8]; 2] = [b"SSH-", b"HTTP/"];
+/// RFC 3977 §5.1: posting allowed, posting prohibited.
+const NNTP_GREETINGS: [&[u8]; 2] = [b"200", b"201"];
+/// RFC 959 §4.2.2, RFC 2428 §3, RFC 4217 §4: replies to what FTP's clients say first that SMTP does not have.
+const FTP_REPLIES: [&[u8]; 12] =
+    [b"125", b"150", b"215", b"226", b"227", b"229", b"230", b"234", b"257", b"331", b"332", b"350"];
+/// A verb of four letters and CR.
+const ALONE: usize = 5;
+/// A first line longer than this that has not ended is not one of a dialogue in lines.
+const LONGEST_FIRST_LINE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_the_first_unambiguous_line() {
+        assert_eq!(first_verb(b"HELP me\r\ntext\r\nQUIT\r\nNOOP\r\n"), 15);
+        assert_eq!(first_verb(b"text\r\n"), 0, "there is none");
+        assert_eq!(first_reply(b"eued\r\n250 ok\r\n"), 6);
+    }
+}
