@@ -43,6 +43,9 @@ pub struct Session {
     pub start: Start,
     /// How it ends in the capture.
     pub end: End,
+    /// Whom the peer says it speaks for: the last such claim that the server did not refuse. [`Self::client_ip`] stays
+    /// that of the peer. Boxed, because most sessions have none.
+    pub claimed_client: Option<Box<ClaimedClient>>,
     /// What the server said before it was asked anything.
     pub greeting: Option<Greeting>,
     /// Argument of the last HELO, EHLO or LHLO the server did not refuse; of the last one sent where each was refused.
@@ -145,6 +148,58 @@ pub enum End {
     Evicted,
     /// It was still open when the capture ended.
     EndOfCapture,
+}
+
+/// The client behind a proxy or filter, as that one describes it. Nothing proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClaimedClient {
+    /// How it was said.
+    pub source: ClaimSource,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Its host name.
+    pub name: Option<SmolStr>,
+    /// What it said in HELO or EHLO.
+    pub helo: Option<SmolStr>,
+    /// As whom it is logged in (SASL).
+    pub login: Option<SmolStr>,
+    /// `SMTP` or `ESMTP`.
+    pub protocol: Option<SmolStr>,
+    /// The address it had called.
+    pub destination_address: Option<IpAddr>,
+    /// The port it had called.
+    pub destination_port: Option<u16>,
+}
+
+impl ClaimedClient {
+    /// Of whom nothing is said yet.
+    pub const fn new(source: ClaimSource) -> Self {
+        Self {
+            source,
+            address: None,
+            port: None,
+            name: None,
+            helo: None,
+            login: None,
+            protocol: None,
+            destination_address: None,
+            destination_port: None,
+        }
+    }
+}
+
+/// How a peer says for whom it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimSource {
+    /// The header of the PROXY protocol, before the greeting.
+    Proxy,
+    /// XCLIENT (Postfix): the session is to be taken for that of another client.
+    Xclient,
+    /// XFORWARD (Postfix): which client the next mail came from.
+    Xforward,
 }
 
 /// The reply a connection opens with (RFC 5321 §3.1).

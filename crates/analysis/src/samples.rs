@@ -57,6 +57,7 @@ pub(crate) fn session() -> Session {
         directions: Directions::Both,
         start: Start::Handshake,
         end: End::Closed,
+        claimed_client: None,
         greeting: None,
         helo: None,
         helo_verb: None,

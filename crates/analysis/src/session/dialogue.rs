@@ -15,7 +15,7 @@ use super::pending::{Kind, Pending, Queue};
 use super::redaction::Secrets;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
-use crate::model::{Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::model::{ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
@@ -50,6 +50,7 @@ pub(crate) struct Dialogue {
     pub(super) options: Options,
     pub(crate) commands: Vec<Command>,
     pub(crate) responses: Vec<Response>,
+    pub(crate) claimed_client: Option<Box<ClaimedClient>>,
     pub(crate) greeting: Option<Greeting>,
     greeting_expected: bool,
     pub(crate) helo: Option<(Verb, Option<SmolStr>)>,
@@ -85,6 +86,7 @@ impl Dialogue {
         Self {
             commands: Vec::new(),
             responses: Vec::new(),
+            claimed_client: None,
             greeting: None,
             greeting_expected: handshake_seen,
             helo: None,

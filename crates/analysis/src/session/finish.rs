@@ -104,6 +104,7 @@ impl Tracker {
                 FlowEnd::Evicted => End::Evicted,
                 _ => End::EndOfCapture,
             },
+            claimed_client: dialogue.claimed_client,
             greeting: dialogue.greeting,
             helo,
             helo_verb: helo_verb.map(|verb| verb.as_str()),
