@@ -15,7 +15,7 @@ use super::pending::{Kind, Pending, Queue};
 use super::redaction::Secrets;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
-use crate::model::{ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
@@ -40,8 +40,12 @@ pub(crate) enum Next {
     Commands,
     /// A response to a SASL challenge.
     AuthResponse,
+    /// What belongs to the envelope behind XEXCH50, so many octets.
+    Blob(u64),
     /// TLS.
     Tls,
+    /// No longer a client's: the sides have changed roles.
+    Reversed,
 }
 
 /// See the module.
@@ -74,6 +78,10 @@ pub(crate) struct Dialogue {
     pub(super) sasl_suspected: bool,
     pub(super) secrets: Secrets,
     pub(super) lmtp: bool,
+    /// XFORWARD's claim was for a mail that has begun: what it says next is of another.
+    pub(super) claim_is_of_last_mail: bool,
+    /// The number of lost commands is not known, so a reply too many may be to one of them.
+    uncounted: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
     /// What is not kept.
@@ -105,6 +113,8 @@ impl Dialogue {
             sasl_suspected: false,
             secrets: Secrets::default(),
             lmtp: false,
+            claim_is_of_last_mail: false,
+            uncounted: false,
             command_count: 0,
             further: None,
             limits: LimitsReached::default(),
@@ -118,6 +128,7 @@ impl Dialogue {
         self.anomalies.of_command(line, at, is_secret);
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
+        self.uncounted &= !self.queue.is_empty();
         if let Some(end) = self.replies_lost
             && at.acknowledged >= Some(end)
         {
@@ -134,7 +145,7 @@ impl Dialogue {
         }
         let place = Place { command: Some(self.command_count), timestamp: at.timestamp };
         self.keep_command(line, is_secret, at.timestamp);
-        let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls);
+        let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls | Kind::Xexch50(_) | Kind::Turn);
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
                 let exchange =
@@ -146,8 +157,11 @@ impl Dialogue {
             Parsed::Bdat { .. } => {
                 self.chunks.get_or_insert_with(|| Body::new(self.options.message));
             }
+            // What the server fetches is of the message, and not in the capture.
+            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).fetch_part(),
             _ => {}
         }
+        let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
         let abandoned = self.chunks.take_if(|_| kind.abandons_chunks());
         self.queue.push(Pending {
             kind,
@@ -156,6 +170,9 @@ impl Dialogue {
             acknowledged: at.acknowledged,
             abandoned,
         });
+        if is_fetched_last {
+            self.end_content(at);
+        }
         self.bound_queue(at);
         waits
     }
@@ -231,20 +248,46 @@ impl Dialogue {
             return Next::Unchanged;
         }
         self.sasl_suspected |= code == 334;
-        self.skip_unanswerable(code, at);
+        self.skip_unanswerable(code);
+        if self.is_of_uncounted(code) || self.is_ambiguous(code) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
         let Some(pending) = self.queue.pop() else {
             return self.reply_to_nobody(response, reply, at);
         };
         response.command = pending.place.command;
         self.keep_reply(response.clone());
-        self.apply(pending, Some((&response, reply)))
+        let next = self.apply(pending, Some((&response, reply)));
+        if next == Next::Reversed {
+            self.anomalies.add(AnomalyKind::RolesReversed, at, Role::Server, response.code.to_string());
+        }
+        next
+    }
+
+    /// The octets behind XEXCH50 have ended, and are answered.
+    pub(crate) fn blob_ended(&mut self, at: Stamp) {
+        let place = Place { command: self.command_count.checked_sub(1), timestamp: at.timestamp };
+        self.enqueue(Kind::Other, place, at);
+    }
+
+    /// A response to a SASL challenge is lost. It is answered all the same.
+    pub(crate) fn auth_response_lost(&mut self, at: Stamp, octets: u64) {
+        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
+        let nowhere = Place { command: None, timestamp: at.timestamp };
+        let place = self.exchange.as_ref().map_or(nowhere, |(_, of_auth)| *of_auth);
+        self.enqueue(Kind::Auth, place, at);
     }
 
     /// Octets of the client's commands are lost.
     pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
         self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
         let place = Place { command: None, timestamp: at.timestamp };
-        self.enqueue(Kind::Lost, place, at);
+        self.uncounted = true;
+        match self.queue.back_mut() {
+            Some(Pending { kind: Kind::Lost { answered }, .. }) => *answered = false,
+            _ => self.enqueue(Kind::Lost { answered: false }, place, at),
+        }
     }
 
     /// Octets of the server's replies are lost.
@@ -291,7 +334,10 @@ impl Dialogue {
             return false;
         }
         let expected = std::mem::take(&mut self.greeting_expected);
-        let asked_for_220 = self.queue.iter().any(|pending| matches!(pending.kind, Kind::StartTls));
+        let asked_for_220 = self
+            .queue
+            .iter()
+            .any(|pending| matches!(pending.kind, Kind::StartTls | Kind::Claim(ClaimSource::Xclient, _)));
         match code {
             220 => expected || !asked_for_220,
             400..=599 => expected,
@@ -300,7 +346,7 @@ impl Dialogue {
     }
 
     /// Takes from the queue what this reply cannot be meant for.
-    fn skip_unanswerable(&mut self, code: u16, at: Stamp) {
+    fn skip_unanswerable(&mut self, code: u16) {
         if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
             while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
                 self.unanswered();
@@ -310,8 +356,12 @@ impl Dialogue {
             let skip = match front.kind {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
-                // A reply that acknowledges the next command we know is not one to a lost command.
-                Kind::Lost => self.queue.second().is_some_and(|next| at.acknowledged >= Some(next.end)),
+                // One reply at least is to what is lost, unless its code says more.
+                Kind::Lost { answered } => {
+                    let is_plain = !matches!(code, 221 | 235 | 334 | 354);
+                    let fits = |next: &Pending| next.kind.can_be_answered_by(code);
+                    (answered || !is_plain) && self.queue.second().is_some_and(fits)
+                }
                 _ => false,
             };
             if !skip {
@@ -321,16 +371,51 @@ impl Dialogue {
         }
     }
 
+    /// Whether a reply is to one of the commands that are lost, of which there may be any number: the first command that
+    /// is known cannot have it, or none is known that awaits one.
+    fn is_of_uncounted(&mut self, code: u16) -> bool {
+        if !self.uncounted || matches!(code, 334 | 354) {
+            return false;
+        }
+        match self.queue.front_mut().map(|pending| &mut pending.kind) {
+            Some(Kind::Lost { answered }) => {
+                *answered = true;
+                true
+            }
+            Some(kind @ (Kind::Data | Kind::Xexch50(_))) => !kind.can_be_answered_by(code),
+            _ => false,
+        }
+    }
+
+    /// Whether replies are lost, and this one may be to any of several commands: it is paired with none rather than with
+    /// a wrong one. What the client does next says that they have all been answered.
+    fn is_ambiguous(&self, code: u16) -> bool {
+        let may_be_meant = self.queue.iter().filter(|pending| pending.kind.can_be_answered_by(code));
+        self.replies_lost.is_some() && may_be_meant.take(2).count() > 1
+    }
+
     fn reply_to_nobody(&mut self, response: Response, reply: &Reply<'_>, at: Stamp) -> Next {
         if self.command_count == 0 && response.code.is(250) && reply.lines > 1 {
             // Only the server's side is in the capture, and this is what it answers to EHLO.
             self.note_extensions(reply);
         }
         let Some((body, _)) = &mut self.body else {
+            if let Some((_, of_auth)) = self.exchange.as_ref().filter(|_| response.class() != 3) {
+                // It ends the exchange, the end of which is lost.
+                let command = of_auth.command;
+                self.finish_auth(Some(response.code));
+                self.keep_reply(Response { command, ..response });
+                return Next::Commands;
+            }
             self.keep_reply(response.clone());
             if response.code.is(334) {
                 // The AUTH command is not in the capture, but what comes now are credentials.
                 return Next::AuthResponse;
+            }
+            if response.code.is(354) {
+                // Nor is DATA, but what comes now is a message.
+                self.transactions.data(Place { command: None, timestamp: at.timestamp }, Some(&response));
+                return Next::Content;
             }
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
             return Next::Unchanged;
