@@ -56,7 +56,7 @@ pub(crate) struct Dialogue {
     pub(crate) responses: Vec<Response>,
     pub(crate) claimed_client: Option<Box<ClaimedClient>>,
     pub(crate) greeting: Option<Greeting>,
-    greeting_expected: bool,
+    pub(super) greeting_expected: bool,
     pub(crate) helo: Option<(Verb, Option<SmolStr>)>,
     pub(super) helo_accepted: bool,
     pub(crate) extensions: Vec<ExtensionOffer>,
@@ -81,7 +81,7 @@ pub(crate) struct Dialogue {
     /// XFORWARD's claim was for a mail that has begun: what it says next is of another.
     pub(super) claim_is_of_last_mail: bool,
     /// The number of lost commands is not known, so a reply too many may be to one of them.
-    uncounted: bool,
+    pub(super) uncounted: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
     /// What is not kept.
@@ -163,13 +163,7 @@ impl Dialogue {
         }
         let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
         let abandoned = self.chunks.take_if(|_| kind.abandons_chunks());
-        self.queue.push(Pending {
-            kind,
-            place,
-            end: at.offset + line.octets,
-            acknowledged: at.acknowledged,
-            abandoned,
-        });
+        self.queue.push(Pending { kind, place, acknowledged: at.acknowledged, abandoned });
         if is_fetched_last {
             self.end_content(at);
         }
@@ -271,32 +265,6 @@ impl Dialogue {
         self.enqueue(Kind::Other, place, at);
     }
 
-    /// A response to a SASL challenge is lost. It is answered all the same.
-    pub(crate) fn auth_response_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
-        let nowhere = Place { command: None, timestamp: at.timestamp };
-        let place = self.exchange.as_ref().map_or(nowhere, |(_, of_auth)| *of_auth);
-        self.enqueue(Kind::Auth, place, at);
-    }
-
-    /// Octets of the client's commands are lost.
-    pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
-        let place = Place { command: None, timestamp: at.timestamp };
-        self.uncounted = true;
-        match self.queue.back_mut() {
-            Some(Pending { kind: Kind::Lost { answered }, .. }) => *answered = false,
-            _ => self.enqueue(Kind::Lost { answered: false }, place, at),
-        }
-    }
-
-    /// Octets of the server's replies are lost.
-    pub(crate) fn replies_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::ReplyGap, at, Role::Server, format!("{octets} octets"));
-        self.replies_lost = Some(at.offset + octets);
-        self.greeting_expected = false;
-    }
-
     /// Whether the next reply can only be one to a message whose end has not been seen.
     pub(crate) fn only_content_is_due(&self) -> bool {
         self.queue.is_empty() && self.body.is_some()
@@ -343,55 +311,6 @@ impl Dialogue {
             400..=599 => expected,
             _ => false,
         }
-    }
-
-    /// Takes from the queue what this reply cannot be meant for.
-    fn skip_unanswerable(&mut self, code: u16) {
-        if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
-            while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
-                self.unanswered();
-            }
-        }
-        while let Some(front) = self.queue.front() {
-            let skip = match front.kind {
-                // An empty line that the server passed over in silence.
-                Kind::Empty => code < 500 && self.queue.len() > 1,
-                // One reply at least is to what is lost, unless its code says more.
-                Kind::Lost { answered } => {
-                    let is_plain = !matches!(code, 221 | 235 | 334 | 354);
-                    let fits = |next: &Pending| next.kind.can_be_answered_by(code);
-                    (answered || !is_plain) && self.queue.second().is_some_and(fits)
-                }
-                _ => false,
-            };
-            if !skip {
-                return;
-            }
-            self.queue.pop();
-        }
-    }
-
-    /// Whether a reply is to one of the commands that are lost, of which there may be any number: the first command that
-    /// is known cannot have it, or none is known that awaits one.
-    fn is_of_uncounted(&mut self, code: u16) -> bool {
-        if !self.uncounted || matches!(code, 334 | 354) {
-            return false;
-        }
-        match self.queue.front_mut().map(|pending| &mut pending.kind) {
-            Some(Kind::Lost { answered }) => {
-                *answered = true;
-                true
-            }
-            Some(kind @ (Kind::Data | Kind::Xexch50(_))) => !kind.can_be_answered_by(code),
-            _ => false,
-        }
-    }
-
-    /// Whether replies are lost, and this one may be to any of several commands: it is paired with none rather than with
-    /// a wrong one. What the client does next says that they have all been answered.
-    fn is_ambiguous(&self, code: u16) -> bool {
-        let may_be_meant = self.queue.iter().filter(|pending| pending.kind.can_be_answered_by(code));
-        self.replies_lost.is_some() && may_be_meant.take(2).count() > 1
     }
 
     fn reply_to_nobody(&mut self, response: Response, reply: &Reply<'_>, at: Stamp) -> Next {
@@ -452,15 +371,15 @@ impl Dialogue {
         match self.refused_early.take() {
             Some(refusal) => {
                 let kind = Kind::EndOfData(body);
-                let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+                let pending = Pending { kind, place, acknowledged: at.acknowledged, abandoned: None };
                 self.apply_end_of_data(pending, Some(&refusal));
             }
             None => self.enqueue(Kind::EndOfData(body), place, at),
         }
     }
 
-    fn enqueue(&mut self, kind: Kind, place: Place, at: Stamp) {
-        let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+    pub(super) fn enqueue(&mut self, kind: Kind, place: Place, at: Stamp) {
+        let pending = Pending { kind, place, acknowledged: at.acknowledged, abandoned: None };
         self.queue.push(pending);
         self.bound_queue(at);
     }

@@ -109,20 +109,17 @@ impl Dialogue {
 
     /// The end of the message, with its reply; LMTP and PRDR have one for each recipient.
     pub(super) fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
-        let Pending { kind, place, end, acknowledged, .. } = pending;
+        let Pending { kind, place, acknowledged, .. } = pending;
         match kind {
             Kind::EndOfData(body) if self.answers_recipients(response) => {
                 self.transactions.message(body, place);
-                self.answer_recipients(
-                    Pending { kind: Kind::Other, place, end, acknowledged, abandoned: None },
-                    response,
-                );
+                self.answer_recipients(Pending { kind: Kind::Other, place, acknowledged, abandoned: None }, response);
             }
             Kind::EndOfData(body) if response.is_some_and(|response| response.code.is(PRDR)) => {
                 self.transactions.message(body, place);
                 self.transactions.expect_recipient_replies();
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
-                self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
+                self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
             }
             Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
             Kind::RecipientReplies { answered, then_one_for_all } => {
@@ -130,7 +127,7 @@ impl Dialogue {
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {
                     let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
-                    self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
+                    self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
                 }
             }
             _ => {}

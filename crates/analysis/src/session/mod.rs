@@ -17,6 +17,7 @@ pub mod auth;
 mod capability;
 mod claims;
 mod dialogue;
+mod doubt;
 mod effects;
 mod finish;
 mod further;

@@ -15,8 +15,6 @@ use crate::transaction::{Mail, Place, Rcpt};
 pub(crate) struct Pending {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
-    /// Where it ends in the client's stream: a reply to it acknowledges at least this much.
-    pub(crate) end: u64,
     /// Up to where the client had received the server's stream when it sent this.
     pub(crate) acknowledged: Option<u64>,
     /// The message the client gave up by this command.
@@ -203,7 +201,7 @@ mod tests {
 
     fn pending(kind: Kind) -> Pending {
         let place = Place { command: None, timestamp: Time::default() };
-        Pending { kind, place, end: 0, acknowledged: None, abandoned: None }
+        Pending { kind, place, acknowledged: None, abandoned: None }
     }
 
     /// RFC 5321 §4.1.1.2 and §4.1.2: the path is what stands between the brackets; keywords are case-insensitive.
