@@ -129,6 +129,22 @@ fn main() -> std::io::Result<()> {
         [&b"\x09\x30250-a\r\nno reply\r\n250 b\r\nno reply\r\n999 x\r\n250-"[..], &[b'y'; 120], b"\r\n250 a\r\n"];
     write("smtp_server", "foreign_and_long_lines", &foreign.concat())?;
 
+    // Seed, largest piece, bits, place; groups: their number less one, then verb, reply, and what the verb takes.
+    let mail = [2, 1, 0, 2, 6, 13, 0, 0x60, 0, 1, 2];
+    let refused = [2, 1, 0, 2, 7, 13, 7, 0];
+    let chunks = [4, 1, 0, 2, 0, 7, 0, 9, 9, 0, 8, 0, 20, 0, 3, 0];
+    let others = [1, 10, 0, 4, 64, 0, 12, 0, 0, 15, 0, 2, 13, 0, 0x45, 4, 5, 0, 0];
+    for (name, head, groups) in [
+        ("data", [1, 5, 2, 0], [&mail[..], &mail].concat()),
+        ("data_refused", [1, 5, 2, 0], [&refused[..], &mail].concat()),
+        ("chunks", [1, 5, 2, 0], [&chunks[..], &mail].concat()),
+        ("others", [1, 5, 0, 0], [&others[..], &mail].concat()),
+        ("lmtp", [1, 5, 3, 0], [&mail[..], &chunks].concat()),
+        ("octets_lost", [1, 20, 6, 9], [&mail[..], &chunks, &mail].concat()),
+        ("cut_short", [1, 9, 10, 4], [&mail[..], &mail].concat()),
+    ] {
+        write("dialogue", name, &[&head[..], &groups].concat())?;
+    }
     for name in ["rsa-key-exchange", "resumed", "client-certificate", "nothing-shared", "aborted"] {
         write("tls", name, &turns_of(name))?;
     }

@@ -1,5 +1,7 @@
 //! What several targets need.
 
+pub mod dialogue;
+
 use smtp_parser::{LineLimits, SmtpEvent};
 
 /// Small enough to be reached by inputs of a few hundred octets.

@@ -66,6 +66,8 @@ pub enum AnomalyKind {
     UnsolicitedReply,
     /// The server answered while the message was still being sent.
     ReplyDuringContent,
+    /// The server took TURN or ATRN (RFC 2645): the sides change roles, and what follows is not read.
+    RolesReversed,
     /// Octets of the client's commands are not in the capture.
     CommandGap,
     /// Octets of a message are not in the capture.

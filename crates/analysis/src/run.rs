@@ -1,6 +1,6 @@
 //! A whole run: every input in order, one recording, one report.
 
-use capture::{Decoder, FragmentLimits, ReaderLimits};
+use capture::{Decoder, FragmentLimits, ReaderLimits, Segment};
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
@@ -107,6 +107,20 @@ pub fn read_within(plan: &Plan, options: Options, limits: Limits, collector: &mu
             .filter(|&(_, count)| count > 0)
             .collect(),
     }
+}
+
+/// Follows segments that come from elsewhere than a capture file, in the order of their times, and hands over each session
+/// as it ends.
+pub fn follow<'a>(
+    segments: impl IntoIterator<Item = Segment<'a>>,
+    options: Options,
+    limits: FlowLimits,
+    collector: &mut impl Collector,
+) {
+    let mut observer = Observer::new(options, collector);
+    let mut table = FlowTable::new(limits);
+    segments.into_iter().for_each(|segment| table.push(&segment, &mut observer));
+    table.finish(&mut observer);
 }
 
 #[cfg(test)]

@@ -50,6 +50,17 @@ pub(crate) struct Rcpt {
     pub(crate) parameters: Vec<(SmolStr, Option<SmolStr>)>,
 }
 
+/// A part of the message: what BDAT or BURL said.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// The last one.
+    pub(crate) last: bool,
+    /// By BURL.
+    pub(crate) fetched: bool,
+    /// The whole message, with the last one.
+    pub(crate) body: Option<Body>,
+}
+
 /// Where in the session a command stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
@@ -152,6 +163,14 @@ impl Transactions {
         open.transaction.has_data |= reply.is_some_and(|reply| reply.class() == 3);
     }
 
+    /// The reply to DATA is lost, but the client had received it and went on with the message.
+    pub(crate) fn data_was_taken(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.data_answered = true;
+            open.transaction.has_data = true;
+        }
+    }
+
     /// The end of the message that followed DATA, or as much of it as there is.
     pub(crate) fn end_of_data(&mut self, body: Body, place: Place, reply: Option<&Response>) {
         self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
@@ -165,20 +184,25 @@ impl Transactions {
         self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
     }
 
-    /// BDAT with a valid chunk size.
-    pub(crate) fn bdat(&mut self, last: bool, body: Option<Body>, place: Place, reply: Option<&Response>) {
+    /// BDAT with a valid chunk size, or BURL (RFC 4468), with which the server fetches a part of the message. Such a part
+    /// came neither by DATA nor by BDAT.
+    pub(crate) fn chunk(&mut self, chunk: Chunk, place: Place, reply: Option<&Response>) {
+        let Chunk { last, fetched, body } = chunk;
         let refused = reply.filter(|reply| reply.class() != 2);
         if self.open.is_none() && refused.is_some() {
             return;
         }
         self.touch(place);
         let open = self.open.get_or_insert_with(|| Open::new(place));
-        open.transaction.via = Some(Via::Bdat);
+        if !fetched {
+            open.transaction.via = Some(Via::Bdat);
+        }
         open.data_answered = reply.is_some();
         open.transaction.has_data |= reply.is_some_and(|reply| reply.class() == 2);
         if let Some(body) = body {
             open.take_message(body);
         }
+        open.message_ended |= last && fetched;
         // RFC 3030 §2: after a chunk that failed, further ones fail too; the first failure tells why.
         if reply.is_some_and(|reply| reply.class() == 2) {
             open.refusal = None;
@@ -215,7 +239,7 @@ impl Transactions {
             recipient.enhanced_code = reply.enhanced_code;
             recipient.parameter = Some(reply.parameter.clone());
         }
-        if open.decisive_so_far.as_ref().is_none_or(|earlier| earlier.class() != 2) {
+        if !then_one_for_all && open.decisive_so_far.as_ref().is_none_or(|earlier| earlier.class() != 2) {
             open.decisive_so_far = Some(reply.clone());
         }
         let more = answered + 1 < open.answered_one_by_one.len();
@@ -261,6 +285,12 @@ impl Transactions {
         if let Some(open) = self.open.take() {
             self.keep(open.conclude(ending));
         }
+    }
+
+    /// Whether one of its recipients was taken by RCPT.
+    pub(crate) fn has_accepted_recipients(&self) -> bool {
+        let recipients = self.open.iter().flat_map(|open| &open.transaction.recipients);
+        recipients.into_iter().any(|recipient| recipient.outcome == RecipientOutcome::Accepted)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -345,7 +375,7 @@ impl Open {
     }
 
     fn take_message(&mut self, body: Body) {
-        self.message_ended = body.has_ended() && !body.has_gap();
+        self.message_ended = body.has_ended();
         let message: Message = body.into_message();
         // The server is not in the capture, but the client went on with the message.
         self.transaction.has_data |= !self.data_answered && message.bytes > 0;
@@ -354,6 +384,13 @@ impl Open {
 
     /// The outcome, where no reply to the end of the message decided it.
     fn conclude(mut self, ending: Ending) -> Transaction {
+        // LMTP: of the replies to the recipients not all are there, but one success is.
+        if let Some(success) = self.decisive_so_far.take_if(|reply| reply.class() == 2) {
+            self.transaction.outcome = Outcome::Accepted;
+            self.transaction.queue_id = queue_id(&success.parameter).map(SmolStr::from);
+            self.transaction.final_response = Some(success);
+            return self.transaction;
+        }
         let recipients = &self.transaction.recipients;
         let refused = |recipient: &Recipient| {
             matches!(recipient.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred)
@@ -368,7 +405,10 @@ impl Open {
             (true, _) => Outcome::Rejected,
             (false, Ending::Unseen) => Outcome::Incomplete,
             // All of the message is there and the server had let it begin: only its reply is not in the capture.
-            (false, _) if self.message_ended && self.data_answered => Outcome::Incomplete,
+            // Chunks ask for no leave.
+            (false, _) if self.message_ended && (self.data_answered || self.transaction.via != Some(Via::Data)) => {
+                Outcome::Incomplete
+            }
             (false, Ending::Command | Ending::Closed) => Outcome::Aborted,
         };
         self.transaction.final_response = decisive;
@@ -388,6 +428,10 @@ mod tests {
 
     fn rcpt(address: &str) -> Rcpt {
         Rcpt { address: address.into(), parameters: Vec::new() }
+    }
+
+    fn chunk(last: bool) -> Chunk {
+        Chunk { last, fetched: false, body: None }
     }
 
     /// Transactions after MAIL, command 0, has got this reply.
@@ -515,13 +559,13 @@ mod tests {
     #[test]
     fn the_first_refused_chunk_tells_why_until_last_is_answered() {
         let mut transactions = after_mail("250 ok");
-        transactions.bdat(false, None, place(1), Some(&response("552 too much")));
-        transactions.bdat(false, None, place(2), Some(&response("503 a chunk was refused")));
+        transactions.chunk(chunk(false), place(1), Some(&response("552 too much")));
+        transactions.chunk(chunk(false), place(2), Some(&response("503 a chunk was refused")));
         ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("552"))]);
 
         let mut transactions = after_mail("250 ok");
-        transactions.bdat(false, None, place(1), Some(&response("552 too much")));
-        transactions.bdat(true, None, place(2), Some(&response("503 a chunk was refused")));
+        transactions.chunk(chunk(false), place(1), Some(&response("552 too much")));
+        transactions.chunk(chunk(true), place(2), Some(&response("503 a chunk was refused")));
         ends_as(transactions, Ending::Command, &[(Outcome::Rejected, Some("503"))]);
     }
 
@@ -553,7 +597,7 @@ mod tests {
         let mut transactions = Transactions::new(10, 100);
         transactions.rcpt(rcpt("b@b"), place(0), Some(&response("503 no MAIL")));
         transactions.data(place(1), Some(&response("503 no RCPT")));
-        transactions.bdat(true, None, place(2), Some(&response("503 no MAIL")));
+        transactions.chunk(chunk(true), place(2), Some(&response("503 no MAIL")));
         ends_as(transactions, Ending::Closed, &[]);
     }
 }

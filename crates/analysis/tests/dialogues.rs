@@ -15,8 +15,14 @@ mod capture_limits;
 mod contract_content;
 #[path = "dialogue_support/contract_endings.rs"]
 mod contract_endings;
+#[path = "dialogue_support/contract_pairing.rs"]
+mod contract_pairing;
 #[path = "dialogue_support/contract_replies.rs"]
 mod contract_replies;
+#[path = "dialogue_support/extensions.rs"]
+mod extensions;
+#[path = "dialogue_support/lost_parts.rs"]
+mod lost_parts;
 #[path = "dialogue_support/rfc2033_lmtp.rs"]
 mod rfc2033_lmtp;
 #[path = "dialogue_support/rfc2920_pipelining.rs"]

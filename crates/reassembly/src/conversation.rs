@@ -347,16 +347,22 @@ impl Conversation {
 
     fn give_up_late_octets(&mut self, now: Timestamp, reorder_time: Duration, emit: &mut Emit<'_>) {
         self.note_stalls(now);
+        let is_overdue = |stream: &Stream| stream.stalled_since.is_some_and(|since| now.since(since) >= reorder_time);
         for direction in Direction::BOTH {
-            while self.streams[direction].stalled_since.is_some_and(|since| now.since(since) >= reorder_time) {
-                match self.streams[direction].acknowledged_hole() {
-                    Some(hole) => self.gap(direction, hole, GapCause::Acknowledged, now, emit),
-                    None => {
-                        let stream = &mut self.streams[direction];
-                        stream.excused = stream.acknowledged;
-                        stream.stalled_since = None;
-                    }
-                }
+            while is_overdue(&self.streams[direction])
+                && let Some(hole) = self.streams[direction].acknowledged_hole()
+            {
+                self.gap(direction, hole, GapCause::Acknowledged, now, emit);
+                self.drain(emit);
+            }
+        }
+        // A direction without a hole may only have waited for the other one's: it is excused if it still lags behind.
+        self.note_stalls(now);
+        for direction in Direction::BOTH {
+            let stream = &mut self.streams[direction];
+            if is_overdue(stream) {
+                stream.excused = stream.acknowledged;
+                stream.stalled_since = None;
                 self.drain(emit);
             }
         }

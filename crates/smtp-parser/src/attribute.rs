@@ -41,7 +41,8 @@ pub enum AttributeValue<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    pub(crate) const fn new(argument: &'a [u8]) -> Self {
+    /// Those in the argument of XCLIENT or XFORWARD.
+    pub const fn new(argument: &'a [u8]) -> Self {
         Self { words: Parameters::new(argument) }
     }
 
@@ -52,7 +53,26 @@ impl<'a> Attributes<'a> {
 
     /// The client's address that ADDR claims. Before one of IPv6 Postfix puts `IPV6:`.
     pub fn address(self) -> Option<IpAddr> {
-        let Some(AttributeValue::Text(text)) = self.value_of("ADDR") else { return None };
+        self.address_in("ADDR")
+    }
+
+    /// The client's port that PORT claims.
+    pub fn port(self) -> Option<u16> {
+        self.port_in("PORT")
+    }
+
+    /// The address that the client had called, as DESTADDR claims.
+    pub fn destination_address(self) -> Option<IpAddr> {
+        self.address_in("DESTADDR")
+    }
+
+    /// The port that the client had called, as DESTPORT claims.
+    pub fn destination_port(self) -> Option<u16> {
+        self.port_in("DESTPORT")
+    }
+
+    fn address_in(self, name: &str) -> Option<IpAddr> {
+        let Some(AttributeValue::Text(text)) = self.value_of(name) else { return None };
         let text = std::str::from_utf8(&text).ok()?;
         match text.split_at_checked("IPV6:".len()) {
             Some((tag, address)) if tag.eq_ignore_ascii_case("IPV6:") => address.parse().ok().map(IpAddr::V6),
@@ -60,9 +80,8 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The client's port that PORT claims.
-    pub fn port(self) -> Option<u16> {
-        let Some(AttributeValue::Text(text)) = self.value_of("PORT") else { return None };
+    fn port_in(self, name: &str) -> Option<u16> {
+        let Some(AttributeValue::Text(text)) = self.value_of(name) else { return None };
         std::str::from_utf8(&text).ok()?.parse().ok()
     }
 }
@@ -117,6 +136,9 @@ mod tests {
         assert_eq!(attributes.address(), "2001:db8::1".parse().ok());
         assert_eq!(attributes.port(), Some(65_535));
         assert_eq!(Attributes::new(b"ADDR=2001:db8::1").address(), "2001:db8::1".parse().ok());
+        let attributes = Attributes::new(b"DESTADDR=198.51.100.25 DESTPORT=25");
+        assert_eq!(attributes.destination_address(), Some(IpAddr::from([198, 51, 100, 25])));
+        assert_eq!((attributes.destination_port(), attributes.address(), attributes.port()), (Some(25), None, None));
         assert_eq!(Attributes::new(b"ADDR=x PORT=65536").port(), None);
     }
 }

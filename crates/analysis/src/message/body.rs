@@ -9,6 +9,8 @@ pub(crate) struct Body {
     octets: u64,
     wire_octets: u64,
     missing: u64,
+    /// A part of it is not in the client's stream.
+    fetched: bool,
     /// The octets that are kept: the header, or the whole message where the body is wanted.
     kept: Vec<u8>,
     /// Length of the header within `kept`, once its end is known.
@@ -25,6 +27,7 @@ impl Body {
             octets: 0,
             wire_octets: 0,
             missing: 0,
+            fetched: false,
             kept: Vec::new(),
             header_end: None,
             ended: false,
@@ -67,6 +70,12 @@ impl Body {
         self.header_end.get_or_insert(self.kept.len());
     }
 
+    /// A part that the server fetches elsewhere. What comes behind it is no longer read as header.
+    pub(crate) fn fetch_part(&mut self) {
+        self.fetched = true;
+        self.gap(0);
+    }
+
     /// The end of the message was seen.
     pub(crate) fn end(&mut self) {
         self.ended = true;
@@ -89,12 +98,12 @@ impl Body {
     }
 
     pub(crate) fn has_gap(&self) -> bool {
-        self.missing > 0
+        self.missing > 0 || self.fetched
     }
 
     /// Whether the end was seen and nothing is missing.
     pub(crate) fn is_complete(&self) -> bool {
-        self.ended && self.missing == 0
+        self.ended && !self.has_gap()
     }
 
     /// Whether the end was seen.

@@ -15,7 +15,7 @@ use super::pending::{Kind, Pending, Queue};
 use super::redaction::Secrets;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
-use crate::model::{ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::transaction::{Ending, Place, Transactions};
@@ -40,8 +40,12 @@ pub(crate) enum Next {
     Commands,
     /// A response to a SASL challenge.
     AuthResponse,
+    /// What belongs to the envelope behind XEXCH50, so many octets.
+    Blob(u64),
     /// TLS.
     Tls,
+    /// No longer a client's: the sides have changed roles.
+    Reversed,
 }
 
 /// See the module.
@@ -52,7 +56,7 @@ pub(crate) struct Dialogue {
     pub(crate) responses: Vec<Response>,
     pub(crate) claimed_client: Option<Box<ClaimedClient>>,
     pub(crate) greeting: Option<Greeting>,
-    greeting_expected: bool,
+    pub(super) greeting_expected: bool,
     pub(crate) helo: Option<(Verb, Option<SmolStr>)>,
     pub(super) helo_accepted: bool,
     pub(crate) extensions: Vec<ExtensionOffer>,
@@ -74,6 +78,10 @@ pub(crate) struct Dialogue {
     pub(super) sasl_suspected: bool,
     pub(super) secrets: Secrets,
     pub(super) lmtp: bool,
+    /// XFORWARD's claim was for a mail that has begun: what it says next is of another.
+    pub(super) claim_is_of_last_mail: bool,
+    /// The number of lost commands is not known, so a reply too many may be to one of them.
+    pub(super) uncounted: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
     /// What is not kept.
@@ -105,6 +113,8 @@ impl Dialogue {
             sasl_suspected: false,
             secrets: Secrets::default(),
             lmtp: false,
+            claim_is_of_last_mail: false,
+            uncounted: false,
             command_count: 0,
             further: None,
             limits: LimitsReached::default(),
@@ -118,6 +128,7 @@ impl Dialogue {
         self.anomalies.of_command(line, at, is_secret);
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
+        self.uncounted &= !self.queue.is_empty();
         if let Some(end) = self.replies_lost
             && at.acknowledged >= Some(end)
         {
@@ -134,7 +145,7 @@ impl Dialogue {
         }
         let place = Place { command: Some(self.command_count), timestamp: at.timestamp };
         self.keep_command(line, is_secret, at.timestamp);
-        let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls);
+        let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls | Kind::Xexch50(_) | Kind::Turn);
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
                 let exchange =
@@ -146,16 +157,16 @@ impl Dialogue {
             Parsed::Bdat { .. } => {
                 self.chunks.get_or_insert_with(|| Body::new(self.options.message));
             }
+            // What the server fetches is of the message, and not in the capture.
+            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).fetch_part(),
             _ => {}
         }
+        let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
         let abandoned = self.chunks.take_if(|_| kind.abandons_chunks());
-        self.queue.push(Pending {
-            kind,
-            place,
-            end: at.offset + line.octets,
-            acknowledged: at.acknowledged,
-            abandoned,
-        });
+        self.queue.push(Pending { kind, place, acknowledged: at.acknowledged, abandoned });
+        if is_fetched_last {
+            self.end_content(at);
+        }
         self.bound_queue(at);
         waits
     }
@@ -231,27 +242,27 @@ impl Dialogue {
             return Next::Unchanged;
         }
         self.sasl_suspected |= code == 334;
-        self.skip_unanswerable(code, at);
+        self.skip_unanswerable(code);
+        if self.is_of_uncounted(code) || self.is_ambiguous(code) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
         let Some(pending) = self.queue.pop() else {
             return self.reply_to_nobody(response, reply, at);
         };
         response.command = pending.place.command;
         self.keep_reply(response.clone());
-        self.apply(pending, Some((&response, reply)))
+        let next = self.apply(pending, Some((&response, reply)));
+        if next == Next::Reversed {
+            self.anomalies.add(AnomalyKind::RolesReversed, at, Role::Server, response.code.to_string());
+        }
+        next
     }
 
-    /// Octets of the client's commands are lost.
-    pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
-        let place = Place { command: None, timestamp: at.timestamp };
-        self.enqueue(Kind::Lost, place, at);
-    }
-
-    /// Octets of the server's replies are lost.
-    pub(crate) fn replies_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::ReplyGap, at, Role::Server, format!("{octets} octets"));
-        self.replies_lost = Some(at.offset + octets);
-        self.greeting_expected = false;
+    /// The octets behind XEXCH50 have ended, and are answered.
+    pub(crate) fn blob_ended(&mut self, at: Stamp) {
+        let place = Place { command: self.command_count.checked_sub(1), timestamp: at.timestamp };
+        self.enqueue(Kind::Other, place, at);
     }
 
     /// Whether the next reply can only be one to a message whose end has not been seen.
@@ -291,33 +302,14 @@ impl Dialogue {
             return false;
         }
         let expected = std::mem::take(&mut self.greeting_expected);
-        let asked_for_220 = self.queue.iter().any(|pending| matches!(pending.kind, Kind::StartTls));
+        let asked_for_220 = self
+            .queue
+            .iter()
+            .any(|pending| matches!(pending.kind, Kind::StartTls | Kind::Claim(ClaimSource::Xclient, _)));
         match code {
             220 => expected || !asked_for_220,
             400..=599 => expected,
             _ => false,
-        }
-    }
-
-    /// Takes from the queue what this reply cannot be meant for.
-    fn skip_unanswerable(&mut self, code: u16, at: Stamp) {
-        if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
-            while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
-                self.unanswered();
-            }
-        }
-        while let Some(front) = self.queue.front() {
-            let skip = match front.kind {
-                // An empty line that the server passed over in silence.
-                Kind::Empty => code < 500 && self.queue.len() > 1,
-                // A reply that acknowledges the next command we know is not one to a lost command.
-                Kind::Lost => self.queue.second().is_some_and(|next| at.acknowledged >= Some(next.end)),
-                _ => false,
-            };
-            if !skip {
-                return;
-            }
-            self.queue.pop();
         }
     }
 
@@ -327,10 +319,22 @@ impl Dialogue {
             self.note_extensions(reply);
         }
         let Some((body, _)) = &mut self.body else {
+            if let Some((_, of_auth)) = self.exchange.as_ref().filter(|_| response.class() != 3) {
+                // It ends the exchange, the end of which is lost.
+                let command = of_auth.command;
+                self.finish_auth(Some(response.code));
+                self.keep_reply(Response { command, ..response });
+                return Next::Commands;
+            }
             self.keep_reply(response.clone());
             if response.code.is(334) {
                 // The AUTH command is not in the capture, but what comes now are credentials.
                 return Next::AuthResponse;
+            }
+            if response.code.is(354) {
+                // Nor is DATA, but what comes now is a message.
+                self.transactions.data(Place { command: None, timestamp: at.timestamp }, Some(&response));
+                return Next::Content;
             }
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
             return Next::Unchanged;
@@ -367,15 +371,15 @@ impl Dialogue {
         match self.refused_early.take() {
             Some(refusal) => {
                 let kind = Kind::EndOfData(body);
-                let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+                let pending = Pending { kind, place, acknowledged: at.acknowledged, abandoned: None };
                 self.apply_end_of_data(pending, Some(&refusal));
             }
             None => self.enqueue(Kind::EndOfData(body), place, at),
         }
     }
 
-    fn enqueue(&mut self, kind: Kind, place: Place, at: Stamp) {
-        let pending = Pending { kind, place, end: at.offset, acknowledged: at.acknowledged, abandoned: None };
+    pub(super) fn enqueue(&mut self, kind: Kind, place: Place, at: Stamp) {
+        let pending = Pending { kind, place, acknowledged: at.acknowledged, abandoned: None };
         self.queue.push(pending);
         self.bound_queue(at);
     }

@@ -6,10 +6,10 @@ use smtp_parser::{Reply, Verb};
 use super::dialogue::{Dialogue, Next};
 use super::limits::SessionLimit;
 use super::pending::{Kind, Pending};
-use crate::model::{ExtensionOffer, Response, StartTls};
+use crate::model::{ClaimSource, ExtensionOffer, Response, StartTls};
 use crate::output::codes::Code;
 use crate::output::{text, upper_case};
-use crate::transaction::Ending;
+use crate::transaction::{Chunk, Ending};
 
 impl Dialogue {
     /// The effect of a command, given its reply.
@@ -24,7 +24,10 @@ impl Dialogue {
         }
         match pending.kind {
             Kind::Hello { verb, domain } => self.hello(verb, domain, taken, reply.map(|(_, reply)| reply), ending),
-            Kind::Mail(mail) => self.transactions.mail(mail, place, response, ending),
+            Kind::Mail(mail) => {
+                self.claim_is_of_last_mail |= taken;
+                self.transactions.mail(mail, place, response, ending);
+            }
             Kind::Rcpt(rcpt) => self.transactions.rcpt(rcpt, place, response),
             Kind::Data => {
                 self.transactions.data(place, response);
@@ -35,11 +38,14 @@ impl Dialogue {
                 };
             }
             Kind::EndOfData(_) | Kind::RecipientReplies { .. } => self.apply_end_of_data(pending, response),
-            Kind::Bdat { last: true, body } if self.lmtp && response.is_some() => {
-                self.transactions.bdat(false, body, place, None);
+            Kind::Bdat { last: true, fetched, body } if self.answers_recipients(response) => {
+                let chunk = Chunk { last: false, fetched, body };
+                self.transactions.chunk(chunk, place, None);
                 self.answer_recipients(Pending { kind: Kind::Other, ..pending }, response);
             }
-            Kind::Bdat { last, body } => self.transactions.bdat(last, body, place, response),
+            Kind::Bdat { last, fetched, body } => {
+                self.transactions.chunk(Chunk { last, fetched, body }, place, response);
+            }
             Kind::InvalidBdat => self.transactions.invalid_bdat(place, response),
             Kind::Rset | Kind::Quit if taken => self.transactions.end(ending),
             Kind::Auth => {
@@ -60,29 +66,60 @@ impl Dialogue {
                 }
                 return Next::Commands;
             }
+            Kind::Xexch50(octets) => {
+                self.transactions.touch(place);
+                return match response.map(Response::class) {
+                    Some(3) => Next::Blob(octets),
+                    Some(_) => Next::Commands,
+                    None => Next::Unchanged,
+                };
+            }
+            // RFC 2645 §4: "250 OK now reversing the connection". RFC 821 §3.8: 250 and the sides change roles.
+            Kind::Turn => {
+                let Some(response) = response else { return Next::Unchanged };
+                if response.class() == 2 {
+                    self.transactions.end(ending);
+                    return Next::Reversed;
+                }
+                self.transactions.touch(place);
+                return Next::Commands;
+            }
+            Kind::Claim(source, argument) => {
+                if taken {
+                    self.claim(source, &argument);
+                }
+                if taken && source == ClaimSource::Xclient {
+                    // XCLIENT_README: the server begins the session anew.
+                    self.transactions.end(ending);
+                    self.lmtp = false;
+                } else {
+                    self.transactions.touch(place);
+                }
+            }
             Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
-            Kind::Lost if response.is_some_and(|response| response.code.is(334)) => return Next::AuthResponse,
-            Kind::Empty | Kind::Lost => {}
+            Kind::Lost { .. } if response.is_some_and(|response| response.code.is(334)) => return Next::AuthResponse,
+            Kind::Lost { .. } if response.is_some_and(|response| response.code.is(354)) => {
+                self.transactions.data(place, response);
+                return Next::Content;
+            }
+            Kind::Empty | Kind::Lost { .. } => {}
         }
         Next::Unchanged
     }
 
     /// The end of the message, with its reply; LMTP and PRDR have one for each recipient.
     pub(super) fn apply_end_of_data(&mut self, pending: Pending, response: Option<&Response>) {
-        let Pending { kind, place, end, acknowledged, .. } = pending;
+        let Pending { kind, place, acknowledged, .. } = pending;
         match kind {
-            Kind::EndOfData(body) if self.lmtp && response.is_some() => {
+            Kind::EndOfData(body) if self.answers_recipients(response) => {
                 self.transactions.message(body, place);
-                self.answer_recipients(
-                    Pending { kind: Kind::Other, place, end, acknowledged, abandoned: None },
-                    response,
-                );
+                self.answer_recipients(Pending { kind: Kind::Other, place, acknowledged, abandoned: None }, response);
             }
             Kind::EndOfData(body) if response.is_some_and(|response| response.code.is(PRDR)) => {
                 self.transactions.message(body, place);
                 self.transactions.expect_recipient_replies();
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
-                self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
+                self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
             }
             Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
             Kind::RecipientReplies { answered, then_one_for_all } => {
@@ -90,11 +127,17 @@ impl Dialogue {
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {
                     let kind = Kind::RecipientReplies { answered: answered + 1, then_one_for_all };
-                    self.queue.push_front(Pending { kind, place, end, acknowledged, abandoned: None });
+                    self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
                 }
             }
             _ => {}
         }
+    }
+
+    /// Whether this is the first of several replies to a message. RFC 2033 §4.2: one for each RCPT that was taken; where
+    /// none was, a reply can only be to the message.
+    fn answers_recipients(&self, response: Option<&Response>) -> bool {
+        self.lmtp && response.is_some() && self.transactions.has_accepted_recipients()
     }
 
     /// LMTP: the first of the replies to a message (RFC 2033 §4.2 and §4.3).

@@ -1,4 +1,7 @@
-//! The reply to DATA, where the capture has lost it: what the client did next shows what it was.
+//! What the capture has lost and the client's next words show: the reply to DATA, and the end of a message together
+//! with its reply.
+
+use smtp_parser::ClientMode;
 
 use super::dialogue::{Dialogue, Next};
 use super::lookahead::begins_like_command;
@@ -9,7 +12,12 @@ impl Tracker {
     /// The server's last octets are lost, and the client went on behind DATA when it had received them. RFC 5321
     /// §4.1.1.4: it waits for the 354 before it sends the message; refused, it goes on with a command.
     pub(super) fn settle_lost_reply_to_data(&mut self) {
-        if self.awaited != Some(Awaited::Data) || !self.server_resumes {
+        let go_ahead = match self.awaited {
+            Some(Awaited::Data) => Next::Content,
+            Some(Awaited::Blob(octets)) => Next::Blob(octets),
+            _ => return,
+        };
+        if !self.server_resumes {
             return;
         }
         let first = self.held.iter().find_map(|held| match held {
@@ -20,22 +28,43 @@ impl Tracker {
             return;
         };
         if self.dialogue.reply_to_data_is_lost(at) {
-            self.go_on(if is_command { Next::Commands } else { Next::Content }, at.timestamp);
+            if !is_command && go_ahead == Next::Content {
+                self.dialogue.transactions.data_was_taken();
+            }
+            self.go_on(if is_command { Next::Commands } else { go_ahead }, at.timestamp);
+        }
+    }
+
+    /// Octets of the message are lost, and so are replies that the client had received when it sent this, which begins
+    /// like a command: the message has ended in the first gap, and been answered in the second.
+    pub(super) fn settle_lost_end_of_message(&mut self, octets: &[u8], at: Stamp) {
+        if self.client.mode() == ClientMode::Content
+            && self.client_resumes
+            && self.dialogue.has_lost_reply_before(at)
+            && begins_like_command(octets)
+        {
+            // Its reply had been received before this was sent.
+            self.dialogue.end_content(Stamp { acknowledged: None, ..at });
+            self.client.set_mode(ClientMode::Command);
         }
     }
 }
 
 impl Dialogue {
+    /// Whether replies are lost, and the client had received them when it sent this.
+    fn has_lost_reply_before(&self, at: Stamp) -> bool {
+        self.replies_lost.is_some_and(|end| at.acknowledged >= Some(end))
+    }
+
     /// Whether the client had received more than when it sent DATA, all of which is lost. Then nothing it sent up to
     /// there awaits a reply any more.
     fn reply_to_data_is_lost(&mut self, at: Stamp) -> bool {
-        let is_lost = self
-            .queue
-            .iter()
-            .last()
-            .is_some_and(|pending| matches!(pending.kind, Kind::Data) && pending.acknowledged < at.acknowledged);
+        let is_lost = self.queue.iter().last().is_some_and(|pending| {
+            matches!(pending.kind, Kind::Data | Kind::Xexch50(_)) && pending.acknowledged < at.acknowledged
+        });
         if is_lost {
-            self.replies_lost = None;
+            // Further replies may be lost with it.
+            self.replies_lost = self.replies_lost.filter(|&end| at.acknowledged < Some(end));
             while !self.queue.is_empty() {
                 self.unanswered();
             }

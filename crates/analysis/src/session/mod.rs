@@ -14,7 +14,10 @@
 
 pub(crate) mod anomalies;
 pub mod auth;
+mod capability;
+mod claims;
 mod dialogue;
+mod doubt;
 mod effects;
 mod finish;
 mod further;
@@ -118,6 +121,10 @@ enum Awaited {
     Data,
     Auth,
     StartTls,
+    /// Behind XEXCH50, whether this many octets of it follow.
+    Blob(u64),
+    /// Behind TURN and ATRN, who speaks commands from now on.
+    Roles,
     /// Not what the octets are, but where the message before them ended.
     EndOfMessage,
 }
@@ -186,6 +193,7 @@ impl Tracker {
         match role {
             Role::Client => {
                 self.heard.client = true;
+                self.settle_lost_end_of_message(bytes, at);
                 if self.suspense.as_ref().is_some_and(|suspense| suspense.is_over_with(at)) {
                     self.resolve();
                 }
@@ -259,7 +267,12 @@ impl Tracker {
         }
         self.tentative = None;
         self.client_resumes = true;
+        let mode = self.client.mode();
         let in_message = match self.client.gap(octets) {
+            GapEffect::LineBroken { .. } if mode == ClientMode::AuthResponse => {
+                self.dialogue.auth_response_lost(at, octets);
+                return;
+            }
             GapEffect::LineBroken { .. } => {
                 self.dialogue.commands_lost(at, octets);
                 return;
@@ -273,9 +286,15 @@ impl Tracker {
             }
             _ => return,
         };
-        self.dialogue.anomalies.add(AnomalyKind::ContentGap, at, Role::Client, format!("{in_message} octets"));
-        if let Some(body) = self.dialogue.receiving() {
-            body.gap(in_message);
+        if let ClientMode::Blob { .. } = mode {
+            // Of the envelope, and no part of a message.
+            let detail = format!("{in_message} octets behind XEXCH50");
+            self.dialogue.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, detail);
+        } else {
+            self.dialogue.anomalies.add(AnomalyKind::ContentGap, at, Role::Client, format!("{in_message} octets"));
+            if let Some(body) = self.dialogue.receiving() {
+                body.gap(in_message);
+            }
         }
         self.client_octets(&[], at);
     }
@@ -301,6 +320,8 @@ impl Tracker {
                         self.awaited = match line.command {
                             Command::Auth { .. } => Some(Awaited::Auth),
                             Command::StartTls => Some(Awaited::StartTls),
+                            Command::Xexch50 { size } => Some(Awaited::Blob(size)),
+                            Command::Turn | Command::Atrn(_) => Some(Awaited::Roles),
                             _ => Some(Awaited::Data),
                         };
                     }
@@ -319,6 +340,9 @@ impl Tracker {
                     } else {
                         self.dialogue.end_content(end);
                     }
+                }
+                Some(SmtpEvent::BlobEnd { .. }) => {
+                    self.dialogue.blob_ended(Stamp { offset: at.offset + consumed as u64, ..at });
                 }
                 Some(SmtpEvent::AuthResponse(response)) => {
                     self.dialogue.limits.count(SessionLimit::Line, is_cut(response.reveal()).into());
@@ -377,7 +401,9 @@ impl Tracker {
             Some(Awaited::Data) => Next::Content,
             Some(Awaited::Auth) if self.dialogue.expects_auth_response() => Next::AuthResponse,
             Some(Awaited::StartTls) => Next::Tls,
-            Some(Awaited::Auth | Awaited::EndOfMessage) | None => Next::Commands,
+            Some(Awaited::Blob(octets)) => Next::Blob(octets),
+            Some(Awaited::Roles) if self.client_greets() => Next::Reversed,
+            Some(Awaited::Auth | Awaited::Roles | Awaited::EndOfMessage) | None => Next::Commands,
         };
         self.go_on(next, Time::default());
     }
@@ -395,10 +421,22 @@ impl Tracker {
                 self.client.set_mode(ClientMode::Content);
             }
             Next::Commands => self.client.set_mode(ClientMode::Command),
-            Next::AuthResponse => self.client.set_mode(ClientMode::AuthResponse),
+            Next::AuthResponse => {
+                self.client.set_mode(ClientMode::AuthResponse);
+                // The server has read a whole line, of which a gap may have left the end in doubt.
+                self.client.assume_line_start();
+            }
+            Next::Blob(octets) => self.client.set_mode(ClientMode::Blob { remaining: octets }),
             Next::Tls => self.tls = TlsState::Agreed,
+            // The client of before is the server from now on. What it says is not taken for commands.
+            Next::Reversed => self.go_opaque(),
         }
         self.read_held();
+    }
+
+    /// Whether what is held begins like a reply, as only a server's words do.
+    fn client_greets(&self) -> bool {
+        matches!(self.held.front(), Some(Held::Octets(octets, _)) if begins_like_reply(octets))
     }
 
     fn read_held(&mut self) {

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use smtp_parser::{Command, CommandLine, Verb};
 
 use crate::message::Body;
+use crate::model::ClaimSource;
 use crate::output::{text, upper_case};
 use crate::transaction::{Mail, Place, Rcpt};
 
@@ -14,8 +15,6 @@ use crate::transaction::{Mail, Place, Rcpt};
 pub(crate) struct Pending {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
-    /// Where it ends in the client's stream: a reply to it acknowledges at least this much.
-    pub(crate) end: u64,
     /// Up to where the client had received the server's stream when it sent this.
     pub(crate) acknowledged: Option<u64>,
     /// The message the client gave up by this command.
@@ -39,20 +38,30 @@ pub(crate) enum Kind {
         answered: usize,
         then_one_for_all: bool,
     },
+    /// BDAT; or BURL, which is a chunk that the server fetches elsewhere.
     Bdat {
         last: bool,
+        fetched: bool,
         body: Option<Body>,
     },
     InvalidBdat,
     Rset,
     Auth,
     StartTls,
+    /// The octets that follow, if 354 lets them.
+    Xexch50(u64),
+    /// TURN or ATRN.
+    Turn,
+    /// XCLIENT or XFORWARD, with its argument.
+    Claim(ClaimSource, Box<[u8]>),
     Quit,
     /// A line without a word: most servers answer it, some do not.
     Empty,
     Other,
-    /// Commands that the capture does not hold.
-    Lost,
+    /// Commands that the capture does not hold, one or more; whether a reply to one of them has come.
+    Lost {
+        answered: bool,
+    },
 }
 
 impl Kind {
@@ -70,13 +79,21 @@ impl Kind {
                 Self::Rcpt(Rcpt { address: text(path.mailbox), parameters: pairs(parameters) })
             }
             Command::Data | Command::Invalid { verb: Verb::Data, .. } => Self::Data,
-            Command::Bdat { last, .. } => Self::Bdat { last, body: None },
+            Command::Bdat { last, .. } => Self::Bdat { last, fetched: false, body: None },
+            Command::Burl { last, .. } => Self::Bdat { last, fetched: true, body: None },
             Command::Rset => Self::Rset,
             Command::Quit => Self::Quit,
             Command::StartTls => Self::StartTls,
             Command::Auth { .. } => Self::Auth,
+            Command::Xexch50 { size } => Self::Xexch50(size),
+            Command::Turn | Command::Atrn(_) => Self::Turn,
+            // Copied: the claim counts when the server has taken it.
+            Command::Xclient(_) => Self::Claim(ClaimSource::Xclient, line.argument.into()),
+            Command::Xforward(_) => Self::Claim(ClaimSource::Xforward, line.argument.into()),
             Command::Unknown if line.verb.is_empty() => Self::Empty,
-            Command::Invalid { verb: Verb::Mail, .. } => Self::Mail(Mail { address: None, parameters: Vec::new() }),
+            Command::Invalid { verb: Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml, .. } => {
+                Self::Mail(Mail { address: None, parameters: Vec::new() })
+            }
             Command::Invalid { verb: Verb::Rcpt, .. } => {
                 Self::Rcpt(Rcpt { address: text(line.argument), parameters: Vec::new() })
             }
@@ -93,10 +110,10 @@ impl Kind {
     /// Whether a reply of this code can be meant for it, where replies may have been lost.
     pub(crate) fn can_be_answered_by(&self, code: u16) -> bool {
         match code {
-            354 => matches!(self, Self::Data),
+            354 => matches!(self, Self::Data | Self::Xexch50(_)),
             334 | 235 => matches!(self, Self::Auth),
             221 => matches!(self, Self::Quit),
-            200..=299 => !matches!(self, Self::Data),
+            200..=299 => !matches!(self, Self::Data | Self::Xexch50(_)),
             _ => true,
         }
     }
@@ -126,6 +143,14 @@ impl Queue {
         self.items.front()
     }
 
+    pub(crate) fn front_mut(&mut self) -> Option<&mut Pending> {
+        self.items.front_mut()
+    }
+
+    pub(crate) fn back_mut(&mut self) -> Option<&mut Pending> {
+        self.items.back_mut()
+    }
+
     /// The one behind the front.
     pub(crate) fn second(&self) -> Option<&Pending> {
         self.items.get(1)
@@ -146,7 +171,7 @@ impl Queue {
     /// Gives the chunks of a message to the BDAT LAST that ended them, if it is still here.
     pub(crate) fn attach(&mut self, chunks: Body) -> Result<(), Body> {
         for pending in self.items.iter_mut().rev() {
-            if let Kind::Bdat { last: true, body: body @ None } = &mut pending.kind {
+            if let Kind::Bdat { last: true, body: body @ None, .. } = &mut pending.kind {
                 *body = Some(chunks);
                 return Ok(());
             }
@@ -176,7 +201,7 @@ mod tests {
 
     fn pending(kind: Kind) -> Pending {
         let place = Place { command: None, timestamp: Time::default() };
-        Pending { kind, place, end: 0, acknowledged: None, abandoned: None }
+        Pending { kind, place, acknowledged: None, abandoned: None }
     }
 
     /// RFC 5321 §4.1.1.2 and §4.1.2: the path is what stands between the brackets; keywords are case-insensitive.
@@ -191,7 +216,9 @@ mod tests {
     #[test]
     fn the_null_sender_is_not_a_missing_one() {
         assert!(matches!(kind("MAIL FROM:<>"), Kind::Mail(Mail { address: Some(address), .. }) if address.is_empty()));
-        assert!(matches!(kind("MAIL nonsense"), Kind::Mail(Mail { address: None, .. })));
+        for verb in ["MAIL", "SEND", "SOML", "SAML"] {
+            assert!(matches!(kind(&format!("{verb} nonsense")), Kind::Mail(Mail { address: None, .. })), "{verb}");
+        }
     }
 
     /// RFC 3030 §2: BDAT chunk-size [LAST].
@@ -200,6 +227,7 @@ mod tests {
         assert!(matches!(kind("BDAT 10"), Kind::Bdat { last: false, .. }));
         assert!(matches!(kind("BDAT 10 LAST"), Kind::Bdat { last: true, .. }));
         assert!(matches!(kind("BDAT ten"), Kind::InvalidBdat));
+        assert!(matches!(kind("BURL imap://x LAST"), Kind::Bdat { last: true, fetched: true, .. }));
     }
 
     /// RFC 5321 §4.2.3, 4954 §4: 354 answers DATA alone, 334 and 235 AUTH alone, 221 QUIT alone; DATA has no 2xx.
@@ -208,6 +236,8 @@ mod tests {
         for (code, line, can) in [
             (354, "DATA", true),
             (354, "NOOP", false),
+            (354, "XEXCH50 10 2", true),
+            (250, "XEXCH50 10 2", false),
             (334, "AUTH LOGIN", true),
             (235, "RSET", false),
             (221, "QUIT", true),

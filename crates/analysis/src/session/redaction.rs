@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use smol_str::{SmolStr, StrExt, format_smolstr};
-use smtp_parser::{Command, CommandLine};
+use smtp_parser::{Command, CommandLine, Verb};
 
+use super::capability;
 use super::dialogue::Dialogue;
 use crate::output::text;
 
@@ -25,7 +26,13 @@ impl Dialogue {
                 self.secrets.remember(word);
             });
         }
-        is_secret && !self.options.reveal_secrets
+        let url = match line.command {
+            Command::Burl { url, .. } => capability::split(url).1,
+            Command::Invalid { verb: Verb::Burl, .. } => line.argument,
+            _ => &[],
+        };
+        self.secrets.remember(url);
+        (is_secret || !url.is_empty()) && !self.options.reveal_secrets
     }
 
     pub(super) fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<SmolStr> {
@@ -37,6 +44,10 @@ impl Dialogue {
             Command::Auth { mechanism, initial_response } if is_mechanism(mechanism) => {
                 let rest = if initial_response.is_some() { " [redacted]" } else { "" };
                 Some(format_smolstr!("{}{rest}", text(mechanism)))
+            }
+            Command::Burl { url, last } => {
+                let last = if last { " LAST" } else { "" };
+                Some(format_smolstr!("{}{REDACTED}{last}", text(capability::split(url).0)))
             }
             _ => Some(SmolStr::new_static(REDACTED)),
         }
