@@ -106,6 +106,11 @@ impl Body {
         self.ended && !self.has_gap()
     }
 
+    /// Whether anything of it was seen or is known to be lost.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.octets > 0 || self.ended || self.has_gap()
+    }
+
     /// Whether the end was seen.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended

@@ -70,6 +70,8 @@ pub(crate) struct Dialogue {
     body: Option<(Body, Place)>,
     /// A refusal that came while it was being received.
     refused_early: Option<Response>,
+    /// A 354 to a DATA that is not in the capture, until the message has come.
+    go_ahead: Option<Response>,
     /// The message in BDAT chunks that is being received.
     chunks: Option<Body>,
     /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
@@ -108,6 +110,7 @@ impl Dialogue {
             queue: Queue::default(),
             body: None,
             refused_early: None,
+            go_ahead: None,
             chunks: None,
             replies_lost: None,
             sasl_suspected: false,
@@ -318,6 +321,10 @@ impl Dialogue {
             // Only the server's side is in the capture, and this is what it answers to EHLO.
             self.note_extensions(reply);
         }
+        let is_unheard = self.body.take_if(|(body, _)| self.go_ahead.is_some() && !body.has_begun()).is_some();
+        if is_unheard {
+            self.go_ahead = None;
+        }
         let Some((body, _)) = &mut self.body else {
             if let Some((_, of_auth)) = self.exchange.as_ref().filter(|_| response.class() != 3) {
                 // It ends the exchange, the end of which is lost.
@@ -332,12 +339,12 @@ impl Dialogue {
                 return Next::AuthResponse;
             }
             if response.code.is(354) {
-                // Nor is DATA, but what comes now is a message.
-                self.transactions.data(Place { command: None, timestamp: at.timestamp }, Some(&response));
+                // Nor is DATA, but what comes now is a message, if the client is in the capture at all.
+                self.go_ahead = Some(response);
                 return Next::Content;
             }
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
-            return Next::Unchanged;
+            return if is_unheard { Next::Commands } else { Next::Unchanged };
         };
         if !body.has_gap() {
             self.keep_reply(response.clone());
@@ -349,6 +356,7 @@ impl Dialogue {
         }
         // The end of the message was among the lost octets.
         if let Some((body, place)) = self.body.take() {
+            self.settle_go_ahead(place);
             self.enqueue(Kind::EndOfData(body), place, at);
         }
         // The reply is told with the command, and decides without it.
@@ -367,7 +375,18 @@ impl Dialogue {
         }
     }
 
+    /// The message that a 354 to an unknown DATA let begin is there.
+    fn settle_go_ahead(&mut self, place: Place) {
+        if let Some(go_ahead) = self.go_ahead.take() {
+            self.transactions.data(Place { command: None, ..place }, Some(&go_ahead));
+        }
+    }
+
     fn push_body(&mut self, body: Body, place: Place, at: Stamp) {
+        if self.go_ahead.is_some() && !body.has_begun() {
+            return;
+        }
+        self.settle_go_ahead(place);
         match self.refused_early.take() {
             Some(refusal) => {
                 let kind = Kind::EndOfData(body);
