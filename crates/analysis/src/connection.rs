@@ -205,6 +205,22 @@ mod tests {
         assert!(session.greeting.is_some_and(|greeting| greeting.code.is(220)));
     }
 
+    /// RFC 9293 §3.7: how the octets are cut into segments says nothing, also where controls are among them.
+    #[test]
+    fn octet_by_octet_it_is_the_same_connection() {
+        let turns = [
+            (Role::Server, "220 mx.example.net\r\n"),
+            (Role::Client, "EHLO a\u{1b}[2J\0b\r\n"),
+            (Role::Server, "250 mx.example.net\r\n"),
+        ];
+        let single: Vec<(Role, &str)> = turns
+            .iter()
+            .flat_map(|&(role, text)| text.char_indices().map(move |(index, _)| (role, &text[index..=index])))
+            .collect();
+        let (whole, single) = (talk(&turns), talk(&single));
+        assert_eq!((whole.helo, whole.responses.len()), (single.helo, single.responses.len()));
+    }
+
     /// The contract: "The client is the side that speaks commands, however the capture begins."
     #[test]
     fn the_side_that_speaks_commands_is_the_client_whoever_called() {

@@ -191,7 +191,8 @@ impl Opening {
 
     /// Takes octets off the beginning of a direction, and what is missing among them.
     fn strip(&mut self, direction: Direction, octets: usize) {
-        self.side_mut(direction).drain(..octets);
+        let side = self.side_mut(direction);
+        side.drain(..octets.min(side.len()));
         let mut left = octets;
         self.turns.retain_mut(|turn| match turn {
             Turn::Octets { direction: of, len, at } if *of == direction => {

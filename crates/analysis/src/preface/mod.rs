@@ -135,3 +135,79 @@ fn target(text: &[u8]) -> Option<SmolStr> {
 fn proxied(protocol: ProxyProtocol, target: Option<SmolStr>) -> Proxied {
     Proxied { protocol, target }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of each dialogue, and others.
+    fn octets(pieces: Vec<&'static [u8]>) -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => prop::sample::select(pieces).prop_map(<[u8]>::to_vec),
+            1 => prop::collection::vec(any::<u8>(), 0..6),
+        ];
+        prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    fn client() -> impl Strategy<Value = Vec<u8>> {
+        octets(vec![
+            b"CONNECT a:25 HTTP/1.1\r\n",
+            b"Proxy-Authorization: basic eA==\r\n",
+            b"\r\n",
+            b"\x05\x01\0",
+            b"\x05\x02\0\x02",
+            b"\x01\x01a\x01b",
+            b"\x05\x01\0\x03\x02mx\0\x19",
+            b"\x05\x01\0\x01\x01\x02\x03\x04\0\x19",
+            b"\x04\x01\0\x19\0\0\0\x01",
+            b"\0",
+            b"a\0",
+            b"PROXY UNKNOWN\r\n",
+            b"EHLO a\r\n",
+        ])
+    }
+
+    fn server() -> impl Strategy<Value = Vec<u8>> {
+        octets(vec![
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 100 Wait\r\n\r\n",
+            b"HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\n",
+            b"\r\n",
+            b"x",
+            b"\x05\0",
+            b"\x05\x02\x01\0",
+            b"\x05\0\0\x01\0\0\0\0\0\0",
+            b"\0\x5a\0\0\0\0\0\0",
+            b"220 a ESMTP\r\n",
+        ])
+    }
+
+    proptest! {
+        /// However the octets come: a preface ends within them, where it ended is no matter of what follows, and what is
+        /// none, or refused, stays so.
+        #[test]
+        fn a_verdict_stands(client in client(), server in server(), is_final: bool) {
+            if let Preface::Ends { client: of_client, server: of_server, .. } = Preface::of(&client, &server, is_final) {
+                prop_assert!(of_client <= client.len() && of_server <= server.len() && of_client + of_server > 0);
+            }
+            let mut decided = None;
+            let len = client.len();
+            for end in 0..=len + server.len() {
+                let (client, server) = (&client[..end.min(len)], &server[..end.saturating_sub(len)]);
+                let preface = Preface::of(client, server, false);
+                match (preface, decided.take()) {
+                    (preface, Some(before)) => {
+                        prop_assert_eq!(&preface, &before);
+                        decided = Some(before);
+                    }
+                    // Whoever has not spoken yet may still begin one.
+                    (Preface::Incomplete, None) => {}
+                    (Preface::None, None) if client.is_empty() || server.is_empty() => {}
+                    (preface, None) => decided = Some(preface),
+                }
+            }
+        }
+    }
+}

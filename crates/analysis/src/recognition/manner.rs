@@ -115,6 +115,15 @@ impl Manner {
         {
             return Self::of_reply(code, text, terminated);
         }
+        let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
+        let (word, argument) = line.split_at_checked(word_end).unwrap_or((line, &[]));
+        if let Some(verb) = Verb::parse(word) {
+            let manner = Self::of_verb(verb, argument.trim_ascii());
+            // A verb of mail proves it before the line ends, whatever its argument holds.
+            if terminated || (manner == Self::MailVerb && !argument.is_empty()) {
+                return manner;
+            }
+        }
         if !line.iter().all(|&octet| octet >= b' ' || octet == b'\t') {
             // The text of a message may have controls, such as the escapes of ISO-2022-JP, but no NUL (RFC 5321 §2.3.7).
             return if is_midstream && memchr(0, line).is_none() { Self::Words } else { Self::Binary };
@@ -125,11 +134,6 @@ impl Manner {
                 false if is_midstream => Self::Words,
                 false => Self::Binary,
             };
-        }
-        let word_end = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
-        let (word, argument) = line.split_at_checked(word_end).unwrap_or((line, &[]));
-        if let Some(verb) = Verb::parse(word) {
-            return Self::of_verb(verb, argument.trim_ascii());
         }
         let is_foreign = FOREIGN_VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
             || FOREIGN_BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
