@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::mechanism::{
-    anonymous_trace, cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first, xoauth2_username,
+    anonymous_trace, bearer_token, cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first, xoauth2_username,
 };
 use super::{Secret, decode_base64, gssapi_authorization_id, ntlm_authenticate, ntlm_message, ntlm_negotiate};
 
@@ -38,6 +38,7 @@ pub struct SaslExchange {
     responses: usize,
     identity: Identity,
     password: Option<Vec<u8>>,
+    token: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,8 @@ enum Mechanism {
 impl SaslExchange {
     /// An exchange of `mechanism`, a name in any case.
     pub fn new(mechanism: &[u8]) -> Self {
-        Self { mechanism: Mechanism::parse(mechanism), responses: 0, identity: Identity::default(), password: None }
+        let mechanism = Mechanism::parse(mechanism);
+        Self { mechanism, responses: 0, identity: Identity::default(), password: None, token: None }
     }
 
     /// The client's next response as sent, in base64: first the initial response of the AUTH command, where it has
@@ -82,6 +84,11 @@ impl SaslExchange {
     /// The password, where the mechanism sends one: PLAIN and LOGIN.
     pub fn password(&self) -> Option<Secret<'_>> {
         self.password.as_deref().map(Secret::new)
+    }
+
+    /// The bearer token, where the mechanism sends one: XOAUTH2 and OAUTHBEARER.
+    pub fn token(&self) -> Option<Secret<'_>> {
+        self.token.as_deref().map(Secret::new)
     }
 
     fn read(&mut self, nth: usize, message: &[u8]) {
@@ -115,8 +122,12 @@ impl SaslExchange {
                     set(&mut identity.authorization_id, names.authorization_id.as_deref());
                 }
             }
-            Mechanism::XOAuth2 => set(&mut identity.username, xoauth2_username(message)),
+            Mechanism::XOAuth2 => {
+                set(&mut identity.username, xoauth2_username(message));
+                set(&mut self.token, bearer_token(message).map(|token| token.reveal()));
+            }
             Mechanism::OAuthBearer => {
+                set(&mut self.token, bearer_token(message).map(|token| token.reveal()));
                 let name = oauthbearer(message);
                 set(&mut identity.username, name.as_deref());
                 set(&mut identity.authorization_id, name.as_deref());
@@ -141,6 +152,7 @@ impl fmt::Debug for SaslExchange {
             .field("responses", responses)
             .field("identity", identity)
             .field("password", &self.password())
+            .field("token", &self.token())
             .finish()
     }
 }
