@@ -157,7 +157,8 @@ mod tests {
     use super::*;
 
     fn parsed(line: &[&str]) -> Options {
-        options(&Arguments::try_parse_from([&["smtpscope"], line].concat()).expect("right use").command).expect("options")
+        options(&Arguments::try_parse_from([&["smtpscope"], line].concat()).expect("right use").command)
+            .expect("options")
     }
 
     /// The contract's exit status: "A closed pipe is success", whoever wrote into it.

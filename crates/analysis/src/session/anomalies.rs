@@ -54,6 +54,7 @@ impl Anomalies {
             return;
         }
         let shown = match (is_secret, line.known_verb()) {
+            (false, _) if line.argument.is_empty() => excerpt(line.verb),
             (false, _) => excerpt(&[line.verb, b" ", line.argument].concat()),
             (true, Some(verb)) => format!("{verb} {REDACTED}"),
             (true, None) => REDACTED.to_owned(),
@@ -179,11 +180,19 @@ fn grammar_of_reply(reply: &Reply<'_>) -> KindSet {
             Deviation::CodeOutOfRange => AnomalyKind::ReplyCodeOutOfRange,
             Deviation::ForeignLine => AnomalyKind::InvalidReply,
             Deviation::EnhancedClassMismatch => AnomalyKind::EnhancedClassMismatch,
-            Deviation::MissingText => AnomalyKind::MissingReplyText,
+            Deviation::MissingText if lacks_blank(reply) => AnomalyKind::MissingReplyText,
             _ => continue,
         });
     }
     seen
+}
+
+/// Whether the last line, which has no text, has no blank either. RFC 5321 §4.2: servers "SHOULD send the <SP> if
+/// subsequent text is not sent"; an empty challenge of SASL is all blank.
+fn lacks_blank(reply: &Reply<'_>) -> bool {
+    // Every line has four octets before its text and CRLF behind it; in the text one LF stands between lines.
+    let with_blank = reply.text.len() + 5 * reply.lines + 1;
+    reply.octets < with_blank as u64 && !reply.deviations.contains(Deviation::BareLf)
 }
 
 #[cfg(test)]

@@ -358,6 +358,7 @@ impl Dialogue {
         }
         // The end of the message was among the lost octets.
         if let Some((body, place)) = self.body.take() {
+            self.anomalies.of_message(body.octets(), at);
             self.enqueue(Kind::EndOfData(body), place, at);
         }
         // The reply is told with the command, and decides without it.

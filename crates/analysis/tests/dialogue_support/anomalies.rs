@@ -46,7 +46,7 @@ pub(crate) fn raises_alone(kind: AnomalyKind, place: Place<'_>, dialogue: &str, 
 
 /// The one anomaly of this kind in a dialogue.
 #[track_caller]
-pub(crate) fn anomaly(kind: AnomalyKind, dialogue: &str) -> Value {
+fn anomaly(kind: AnomalyKind, dialogue: &str) -> Value {
     let all = anomalies(dialogue);
     let of_kind: Vec<&Value> = all.iter().filter(|anomaly| anomaly["kind"] == kind.as_str()).collect();
     assert_eq!(of_kind.len(), 1, "{kind:?} among {all:?}");
