@@ -22,6 +22,7 @@ mod further;
 mod limits;
 mod lookahead;
 mod lost;
+mod offers;
 mod order;
 mod pending;
 mod redaction;

@@ -7,6 +7,7 @@ use smtp_parser::{Command, CommandLine, ExtensionValue, Parameters, Reply, Verb}
 
 use super::dialogue::Stamp;
 use super::lookahead::begins_like_command;
+use super::offers::Offers;
 use super::pending::Kind;
 use super::redaction::REDACTED;
 use super::{Awaited, Tracker};
@@ -267,7 +268,7 @@ impl Order {
     }
 
     fn lacks(&self, wanted: u16) -> bool {
-        self.offers.is_some_and(|offers| wanted != 0 && offers.keywords & wanted == 0)
+        self.offers.is_some_and(|offers| offers.lacks(wanted))
     }
 }
 
@@ -289,77 +290,6 @@ fn can_answer(kind: &Kind, code: u16) -> bool {
     }
 }
 
-/// What an EHLO reply offered, one bit a keyword.
-#[derive(Debug, Clone, Copy, Default)]
-struct Offers {
-    keywords: u16,
-    /// Octets of the largest message, where there is a limit.
-    most: Option<u64>,
-}
-
-impl Offers {
-    const PIPELINING: u16 = 1;
-    const STARTTLS: u16 = 1 << 1;
-    const AUTH: u16 = 1 << 2;
-    const CHUNKING: u16 = 1 << 3;
-    const SIZE: u16 = 1 << 4;
-    const EIGHT_BIT_MIME: u16 = 1 << 5;
-    const BINARY_MIME: u16 = 1 << 6;
-    const DSN: u16 = 1 << 7;
-    const SMTP_UTF8: u16 = 1 << 8;
-    const REQUIRE_TLS: u16 = 1 << 9;
-    const DELIVER_BY: u16 = 1 << 10;
-    const MT_PRIORITY: u16 = 1 << 11;
-    const FUTURE_RELEASE: u16 = 1 << 12;
-
-    fn add(&mut self, keyword: &[u8]) {
-        let known: [(&str, u16); 15] = [
-            ("PIPELINING", Self::PIPELINING),
-            ("STARTTLS", Self::STARTTLS),
-            ("X-ANONYMOUSTLS", Self::STARTTLS),
-            ("AUTH", Self::AUTH),
-            ("X-EXPS", Self::AUTH),
-            ("CHUNKING", Self::CHUNKING),
-            ("SIZE", Self::SIZE),
-            ("8BITMIME", Self::EIGHT_BIT_MIME),
-            ("BINARYMIME", Self::BINARY_MIME),
-            ("DSN", Self::DSN),
-            ("SMTPUTF8", Self::SMTP_UTF8),
-            ("REQUIRETLS", Self::REQUIRE_TLS),
-            ("DELIVERBY", Self::DELIVER_BY),
-            ("MT-PRIORITY", Self::MT_PRIORITY),
-            ("FUTURERELEASE", Self::FUTURE_RELEASE),
-        ];
-        self.keywords |= bit_of(&known, keyword);
-    }
-
-    /// The extension that a parameter of MAIL or RCPT belongs to; none where that is not known.
-    fn of_parameter(keyword: &[u8], value: Option<&[u8]>) -> u16 {
-        let is_binary = value.is_some_and(|value| value.eq_ignore_ascii_case(b"BINARYMIME"));
-        let known: [(&str, u16); 13] = [
-            ("SIZE", Self::SIZE),
-            ("BODY", if is_binary { Self::BINARY_MIME } else { Self::EIGHT_BIT_MIME | Self::BINARY_MIME }),
-            ("AUTH", Self::AUTH),
-            ("RET", Self::DSN),
-            ("ENVID", Self::DSN),
-            ("NOTIFY", Self::DSN),
-            ("ORCPT", Self::DSN),
-            ("SMTPUTF8", Self::SMTP_UTF8),
-            ("REQUIRETLS", Self::REQUIRE_TLS),
-            ("BY", Self::DELIVER_BY),
-            ("MT-PRIORITY", Self::MT_PRIORITY),
-            ("HOLDFOR", Self::FUTURE_RELEASE),
-            ("HOLDUNTIL", Self::FUTURE_RELEASE),
-        ];
-        bit_of(&known, keyword)
-    }
-}
-
-fn bit_of(known: &[(&str, u16)], keyword: &[u8]) -> u16 {
-    let found = known.iter().find(|(name, _)| keyword.eq_ignore_ascii_case(name.as_bytes()));
-    found.map_or(0, |&(_, bit)| bit)
-}
-
 impl Tracker {
     /// The first octets that the client sent before the reply that decides what they are.
     pub(super) fn note_haste(&mut self, octets: &[u8], at: Stamp) {
@@ -379,5 +309,33 @@ impl Tracker {
             Some(Awaited::EndOfMessage) | None => return,
         };
         self.dialogue.anomalies.add(kind, at, Role::Client, detail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::at;
+    use crate::session::Options;
+
+    /// What is noted where MAIL is refused, and RCPT then sent by a client that had received so much of the server's stream.
+    fn rcpt_behind_a_refusal(acknowledged: u64) -> Vec<AnomalyKind> {
+        let stamp = |offset, acknowledged| Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged) };
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 mx ESMTP\r\n", stamp(0, 0));
+        tracker.octets(Role::Client, b"EHLO a\r\n", stamp(0, 14));
+        tracker.octets(Role::Server, b"250-mx\r\n250 PIPELINING\r\n", stamp(14, 8));
+        tracker.octets(Role::Client, b"MAIL FROM:<a@b>\r\n", stamp(8, 38));
+        tracker.octets(Role::Server, b"550 no\r\n", stamp(38, 25));
+        tracker.octets(Role::Client, b"RCPT TO:<c@d>\r\n", stamp(25, acknowledged));
+        tracker.dialogue.anomalies.into_parts().0.iter().map(|anomaly| anomaly.kind).collect()
+    }
+
+    /// RFC 2920 §3.1: a client that pipelines sends RCPT before it knows what became of MAIL. The two may cross.
+    #[test]
+    fn a_refusal_counts_once_the_client_has_received_it() {
+        assert_eq!(rcpt_behind_a_refusal(38), []);
+        assert_eq!(rcpt_behind_a_refusal(45), [], "not all of it");
+        assert_eq!(rcpt_behind_a_refusal(46), [AnomalyKind::RcptWithoutMail]);
     }
 }
