@@ -121,12 +121,16 @@ pub(crate) fn attempt(mechanism: &str, outcome: AuthOutcome) -> AuthAttempt {
         mechanism: mechanism.to_owned(),
         username: None,
         authorization_id: None,
+        domain: None,
+        workstation: None,
+        trace: None,
         outcome,
         code: None,
         timestamp: at(0),
         credentials_sent: true,
         responses: None,
         password: None,
+        secret_digest: None,
     }
 }
 

@@ -20,6 +20,7 @@ const DIALOGUE: &str = "S: 220 mx.example.org ESMTP
     S: 250-mx.example.org
     S: 250-PIPELINING
     S: 250-CHUNKING
+    S: 250-SIZE
     S: 250 AUTH PLAIN LOGIN
     C: AUTH LOGIN
     S: 334 VXNlcm5hbWU6

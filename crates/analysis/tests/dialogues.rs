@@ -9,6 +9,14 @@
 
 mod dialogue_support;
 
+#[path = "dialogue_support/anomalies.rs"]
+mod anomalies;
+#[path = "dialogue_support/anomalies_lines.rs"]
+mod anomalies_lines;
+#[path = "dialogue_support/anomalies_order.rs"]
+mod anomalies_order;
+#[path = "dialogue_support/anomalies_replies.rs"]
+mod anomalies_replies;
 #[path = "dialogue_support/capture_limits.rs"]
 mod capture_limits;
 #[path = "dialogue_support/contract_content.rs"]
@@ -37,5 +45,7 @@ mod rfc4954_auth;
 mod rfc5321_examples;
 #[path = "dialogue_support/rfc_parameters.rs"]
 mod rfc_parameters;
+#[path = "dialogue_support/rfc_sasl.rs"]
+mod rfc_sasl;
 #[path = "dialogue_support/secrets.rs"]
 mod secrets;

@@ -45,6 +45,22 @@ fn secrets_are_printed_only_on_request() {
     assert!(revealed.text().contains("open sesame 7"), "{}", revealed.text());
     assert_eq!(revealed.document()["summary"]["auth_successes"], 1);
     assert_eq!(revealed.document()["summary"]["auth_failures"], 1);
+
+    // The password of both exchanges is the same; the digest says so, and is another in each run.
+    let attempts = |run: &process::Run| {
+        let document = run.document();
+        let session = document["sessions"].as_object().unwrap().values().next().unwrap().clone();
+        [0, 1].map(|nth| session["auth"][nth]["secret_digest"].clone())
+    };
+    assert_eq!(attempts(&smtpscope(&["features", &path]).succeeds()), [Value::Null, Value::Null]);
+    let [one, other] = [0, 1].map(|_| {
+        let run = smtpscope(&["features", "--secret-digests", &path]).succeeds();
+        assert!(!run.text().contains("open sesame 7"));
+        attempts(&run)
+    });
+    assert_eq!(one[0].as_str().map(str::len), Some(16));
+    assert_eq!((&one[0], &other[0]), (&one[1], &other[1]));
+    assert_ne!(one, other);
 }
 
 #[test]

@@ -240,7 +240,7 @@ impl Conversation {
     }
 
     /// Whether something is held or unexplained, so that more than the plain path is needed.
-    pub(crate) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         Direction::BOTH.iter().any(|&direction| {
             let stream = &self.streams[direction];
             !stream.held.is_empty() || stream.stalled_since.is_some()

@@ -1,13 +1,12 @@
 //! A connection that is over: what is remembered so that its late segments do not look like a new one.
 //!
 //! ```text
-//!   lingering ── both FINs delivered and acknowledged ───────────────┐
-//!      │ no hole, and silent for the reorder time ───────────────────┼──▶ handed over, remembered ──▶ forgotten
-//!      └ octets still wait, and silent for the linger time ──────────┘       for the linger time
+//!   open ── both FINs delivered and acknowledged ──▶ handed over, remembered ── silent for the linger time ──▶ forgotten
+//!     └──── any other end ──▶ lingering ── silent for the linger time ──▶ handed over, forgotten
 //! ```
 //!
 //! The flow itself goes to its observer as soon as nothing can be added to it: a busy server closes thousands of
-//! connections within the time that they have to be remembered.
+//! connections within the time that they have to be remembered. Behind any other end octets may still come.
 
 use capture::{Segment, SeqNumber, Timestamp};
 

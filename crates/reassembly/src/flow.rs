@@ -297,17 +297,11 @@ impl<S> Flow<S> {
         if self.has_ended() { limits.linger_time } else { limits.idle_time }
     }
 
-    /// After which silence nothing will be added to it any more, although segments of it may still come: see
-    /// [`Ended`]. `None` while it has not ended, or while it may not have been the last of its 4-tuple.
-    pub(crate) fn settles_after(&self, limits: &FlowLimits) -> Option<Duration> {
-        if !self.has_ended() || self.pending_syn.is_some() {
-            return None;
-        }
-        Some(match &self.conversation {
-            conversation if conversation.ignored || conversation.is_over() => Duration::ZERO,
-            conversation if conversation.is_waiting() => limits.linger_time,
-            _ => limits.reorder_time,
-        })
+    /// Whether nothing will be added to it any more, although segments of it may still come: see [`Ended`]. A reset is no
+    /// such end: it may be forged, or its text be captured before the octets in front of it.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_over = self.conversation.is_over() || (self.conversation.ignored && self.has_ended());
+        is_over && self.pending_syn.is_none()
     }
 
     /// What is remembered of it once it was handed over.

@@ -35,11 +35,7 @@ pub(crate) enum Entry<S> {
 /// What a connection has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// Its end, and it was handed over or is a mere handshake: it is only remembered.
-    Remembered,
-    /// Its end, and nothing is missing: only what the capture has out of order can be added.
-    Settling,
-    /// Its end, but octets still wait.
+    /// Its end: it is only remembered, or waits for what may still come.
     Lingering,
     /// No octet yet, and no whole handshake.
     Silent,
@@ -50,16 +46,12 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Remembered, Self::Settling, Self::Lingering, Self::Silent, Self::Established, Self::Open];
-    /// Those that have shown their end.
-    pub(crate) const ENDED: [Self; 3] = [Self::Remembered, Self::Settling, Self::Lingering];
+    pub(crate) const ALL: [Self; 4] = [Self::Lingering, Self::Silent, Self::Established, Self::Open];
 
     /// How long a connection of this rank may be silent.
     pub(crate) fn patience(self, limits: &FlowLimits) -> Duration {
         match self {
-            Self::Settling => limits.reorder_time,
-            Self::Remembered | Self::Lingering => limits.linger_time,
+            Self::Lingering => limits.linger_time,
             Self::Silent | Self::Established | Self::Open => limits.idle_time,
         }
     }

@@ -89,7 +89,6 @@ impl<S> FlowTable<S> {
             Some(slot) if self.advance_handshake(slot, side, segment) => None,
             Some(slot) => {
                 self.make_flow(slot, observer);
-                self.settle_if_silent(slot, segment.timestamp, observer);
                 match self.claim(slot, side, segment, observer) {
                     Some(Claim::Own) => Some(slot),
                     Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
@@ -129,7 +128,7 @@ impl<S> FlowTable<S> {
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);
         // In the order of their last segments, so that the result does not depend on the order of a hash map.
-        while let Some(slot) = self.oldest(&Rank::ENDED).or_else(|| self.oldest(&Rank::ALL)) {
+        while let Some(slot) = self.front(Rank::Lingering).or_else(|| self.oldest(&Rank::ALL)) {
             self.end(slot, FlowEnd::EndOfCapture, observer);
         }
     }
@@ -152,7 +151,7 @@ impl<S> FlowTable<S> {
                     observer.late(number, segment.timestamp);
                 }
                 if matches!(claim, Claim::Tail) {
-                    self.touch(slot, Rank::Remembered);
+                    self.touch(slot, Rank::Lingering);
                 }
                 claim
             }
@@ -246,7 +245,7 @@ impl<S> FlowTable<S> {
         let advances = handshake.advance(side, segment, &self.limits);
         if advances {
             let rank = match (handshake.has_ended(), handshake.is_complete()) {
-                (true, _) => Rank::Remembered,
+                (true, _) => Rank::Lingering,
                 (false, true) => Rank::Established,
                 (false, false) => Rank::Silent,
             };
@@ -283,12 +282,11 @@ impl<S> FlowTable<S> {
             flow.forget_history();
         }
         let compared = flow.compared_cost();
-        let settles_after = flow.settles_after(limits);
-        let rank = match settles_after {
-            Some(time) if time <= limits.reorder_time => Rank::Settling,
-            _ if flow.has_ended() => Rank::Lingering,
-            _ if flow.is_silent() => Rank::Silent,
-            _ => Rank::Open,
+        let is_over = flow.is_over();
+        let rank = match (flow.has_ended(), flow.is_silent()) {
+            (true, _) => Rank::Lingering,
+            (false, true) => Rank::Silent,
+            (false, false) => Rank::Open,
         };
         self.counts.held_per_direction += u64::from(is_too_much);
         self.touch(slot, rank);
@@ -303,29 +301,19 @@ impl<S> FlowTable<S> {
             self.make_room(observer);
         }
         self.forget_what_is_too_much();
-        if settles_after == Some(Duration::ZERO) {
+        if is_over {
             self.settle(slot, observer);
         }
     }
 
-    /// Hands over a connection that has ended and been silent since, by its own packets.
-    fn settle_if_silent<O: FlowObserver<State = S>>(&mut self, slot: u32, now: Timestamp, observer: &mut O) {
-        let is_silent = self.flow_mut(slot).is_some_and(|(flow, limits)| {
-            flow.settles_after(limits).is_some_and(|time| now.since(flow.last_seen()) > time)
-        });
-        if is_silent {
-            self.settle(slot, observer);
-        }
-    }
-
-    /// Hands over a connection that has ended; it is remembered.
+    /// Hands over a connection that is over; it is remembered.
     fn settle<O: FlowObserver<State = S>>(&mut self, slot: u32, observer: &mut O) {
         self.note_waiting(slot, false);
         self.note_remembering(slot, false);
         let Some(place) = self.flows.get_mut(slot as usize) else { return };
         let Entry::Flow(flow) = std::mem::replace(&mut place.entry, Entry::Free) else { return };
         place.entry = Entry::Ended(flow.remembered());
-        self.touch(slot, Rank::Remembered);
+        self.touch(slot, Rank::Lingering);
         let number = self.hand_over(*flow, FlowEnd::Closed, observer);
         if let Some(Slot { entry: Entry::Ended(ended), .. }) = self.flows.get_mut(slot as usize) {
             ended.number = number;
@@ -448,10 +436,7 @@ impl<S> FlowTable<S> {
             while let Some((slot, last_seen)) = self.front(rank).and_then(|slot| Some((slot, self.last_seen(slot)?))) {
                 let due = last_seen.plus(rank.patience(&self.limits));
                 if self.now > due {
-                    match rank {
-                        Rank::Settling => self.settle(slot, observer),
-                        _ => self.end(slot, FlowEnd::Idle, observer),
-                    }
+                    self.end(slot, FlowEnd::Idle, observer);
                     continue;
                 }
                 if last_seen > self.now {
@@ -468,10 +453,10 @@ impl<S> FlowTable<S> {
     /// Makes room for one more connection. One that has shown octets goes last, one that has shown that both sides are
     /// there last but one: a flood of SYNs must end neither.
     fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        let first = [Rank::Remembered, Rank::Settling, Rank::Lingering, Rank::Silent];
-        let oldest = self.oldest(&first).or(self.front(Rank::Established)).or(self.front(Rank::Open));
+        let oldest =
+            self.oldest(&[Rank::Lingering, Rank::Silent]).or(self.front(Rank::Established)).or(self.front(Rank::Open));
         let Some(slot) = oldest else { return };
-        let is_open = self.flows.get(slot as usize).is_some_and(|place| !Rank::ENDED.contains(&place.rank));
+        let is_open = self.flows.get(slot as usize).is_some_and(|place| place.rank != Rank::Lingering);
         self.counts.flows_evicted += u64::from(is_open);
         self.end(slot, FlowEnd::Evicted, observer);
     }

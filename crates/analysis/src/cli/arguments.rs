@@ -77,6 +77,9 @@ pub(super) struct Common {
     /// Print passwords and SASL responses instead of redacting them
     #[arg(long)]
     pub(super) reveal_secrets: bool,
+    /// Show where a password or token is used again, by digests under a key that is new in each run
+    #[arg(long)]
+    pub(super) secret_digests: bool,
 }
 
 impl Command {

@@ -12,7 +12,7 @@ use clap::Parser;
 use crate::message::MessageOptions;
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Report};
-use crate::session::Options;
+use crate::session::{DigestKey, Options};
 use crate::{context, features, insights, run, summary};
 use arguments::{Arguments, Command};
 
@@ -67,7 +67,7 @@ enum Product {
 
 impl Product {
     fn of(command: &Command, plan: &Plan) -> anyhow::Result<Self> {
-        let options = options(command);
+        let options = options(command)?;
         Ok(match command {
             Command::Summary { .. } => {
                 let mut overview = summary::Overview::default();
@@ -122,15 +122,21 @@ fn jobs(command: &Command) -> NonZeroUsize {
     command.common().jobs.unwrap_or_else(cores)
 }
 
-fn options(command: &Command) -> Options {
-    let mut options = Options { reveal_secrets: command.common().reveal_secrets, ..Options::default() };
+fn options(command: &Command) -> anyhow::Result<Options> {
+    let common = command.common();
+    let key = common.secret_digests.then(DigestKey::draw).transpose();
+    let mut options = Options {
+        reveal_secrets: common.reveal_secrets,
+        secret_digests: key.context("the system has no random octets for --secret-digests")?,
+        ..Options::default()
+    };
     if let Command::Features { no_headers, body, .. } = command {
         options.message = MessageOptions { headers: !no_headers, body: *body, ..MessageOptions::default() };
     } else {
         // Summary, context and insights say nothing about the message's content.
         options.message = MessageOptions { fields: false, headers: false, ..MessageOptions::default() };
     }
-    options
+    Ok(options)
 }
 
 #[expect(clippy::print_stderr, reason = "the one place where diagnostics are written")]
@@ -152,6 +158,7 @@ mod tests {
 
     fn parsed(line: &[&str]) -> Options {
         options(&Arguments::try_parse_from([&["smtpscope"], line].concat()).expect("right use").command)
+            .expect("options")
     }
 
     /// The contract's exit status: "A closed pipe is success", whoever wrote into it.
@@ -177,6 +184,8 @@ mod tests {
         for command in ["summary", "features", "context", "insights"] {
             assert!(!parsed(&[command, "a.pcap"]).reveal_secrets);
             assert!(parsed(&[command, "--reveal-secrets", "a.pcap"]).reveal_secrets);
+            assert_eq!(parsed(&[command, "a.pcap"]).secret_digests, None);
+            assert!(parsed(&[command, "--secret-digests", "a.pcap"]).secret_digests.is_some());
         }
     }
 }

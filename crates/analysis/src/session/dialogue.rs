@@ -106,7 +106,7 @@ impl Dialogue {
             exchange: None,
             starttls: None,
             transactions: Transactions::new(options.recipients_limit, options.records_limit),
-            anomalies: Anomalies::new(options.anomalies_limit),
+            anomalies: Anomalies::new(options.anomalies_limit, handshake_seen),
             queue: Queue::default(),
             body: None,
             refused_early: None,
@@ -128,7 +128,7 @@ impl Dialogue {
     /// A command line. Returns whether what follows it cannot be read before its reply.
     pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
         let is_secret = self.is_secret(line);
-        self.anomalies.of_command(line, at, is_secret);
+        self.anomalies.of_command(line, at, is_secret, self.surely_unanswered());
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
         self.uncounted &= !self.queue.is_empty();
@@ -151,8 +151,7 @@ impl Dialogue {
         let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls | Kind::Xexch50(_) | Kind::Turn);
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
-                let exchange =
-                    AuthExchange::new(mechanism, *initial_response, at.timestamp, self.options.reveal_secrets);
+                let exchange = AuthExchange::new(mechanism, *initial_response, at.timestamp, &self.options);
                 self.finish_auth(None);
                 self.exchange = Some((exchange, place));
             }
@@ -182,6 +181,7 @@ impl Dialogue {
     /// A response to a SASL challenge.
     pub(crate) fn auth_response(&mut self, response: smtp_parser::Secret<'_>, at: Stamp) {
         self.secrets.remember(response.reveal());
+        self.anomalies.of_auth_response(response, at);
         let mut place = Place { command: None, timestamp: at.timestamp };
         if let Some((exchange, of_auth)) = &mut self.exchange {
             exchange.respond(response);
@@ -205,11 +205,13 @@ impl Dialogue {
     pub(crate) fn end_content(&mut self, at: Stamp) {
         if let Some((mut body, place)) = self.body.take() {
             body.end();
+            self.anomalies.of_message(body.octets(), at);
             self.push_body(body, place, at);
         } else if let Some(Pending { kind: Kind::Bdat { last: true, .. }, .. }) = self.last_bdat()
             && let Some(mut chunks) = self.chunks.take()
         {
             chunks.end();
+            self.anomalies.of_message(chunks.octets(), at);
             self.attach_chunks(chunks);
         } else if self.last_bdat().is_none() && !self.transactions.is_open() {
             // The reply to the last chunk came before its last octet.
@@ -222,7 +224,7 @@ impl Dialogue {
 
     /// A reply. Returns what it makes of the client's octets.
     pub(crate) fn reply(&mut self, reply: &Reply<'_>, at: Stamp) -> Next {
-        self.anomalies.of_reply(reply, at);
+        self.anomalies.of_reply(reply, at, &self.secrets);
         if reply.deviations.contains(Deviation::Truncated) {
             // In a reply of several lines one that is too long takes those behind it with it.
             self.limits.count(if reply.lines > 1 { SessionLimit::Reply } else { SessionLimit::Line }, 1);
@@ -237,7 +239,8 @@ impl Dialogue {
         };
         if self.is_greeting(code) {
             if self.command_count > 0 {
-                self.anomalies.add(AnomalyKind::EarlyTalker, at, Role::Client, String::new());
+                let verb = self.commands.first().map_or("", |command| command.command.as_str());
+                self.anomalies.early_talker(at, verb);
             }
             self.greeting =
                 Some(Greeting { code: response.code, parameter: response.parameter.clone(), timestamp: at.timestamp });
@@ -254,6 +257,7 @@ impl Dialogue {
             return self.reply_to_nobody(response, reply, at);
         };
         response.command = pending.place.command;
+        self.anomalies.of_answer(&pending.kind, reply, at, self.replies_lost.is_none(), &self.secrets);
         self.keep_reply(response.clone());
         let next = self.apply(pending, Some((&response, reply)));
         if next == Next::Reversed {
@@ -278,6 +282,14 @@ impl Dialogue {
         self.lmtp
     }
 
+    /// How many commands await a reply that has certainly not come: none, where the capture may not show it.
+    fn surely_unanswered(&self) -> usize {
+        let is_certain = self.replies_lost.is_none() && !self.responses.is_empty();
+        let is_first_known =
+            self.queue.front().is_some_and(|first| !matches!(first.kind, Kind::Empty | Kind::Lost { .. }));
+        if is_certain && is_first_known { self.queue.len() } else { 0 }
+    }
+
     /// How many commands await a reply.
     pub(crate) fn outstanding(&self) -> usize {
         self.queue.len() + usize::from(self.greeting_expected)
@@ -285,6 +297,10 @@ impl Dialogue {
 
     /// The connection is over. What is still unanswered stays so.
     pub(crate) fn finish(&mut self, ending: Ending, at: Stamp) {
+        let begun = self.body.as_ref().map(|(body, _)| body).or(self.chunks.as_ref());
+        if let Some(body) = begun.filter(|_| ending == Ending::Closed) {
+            self.anomalies.missing_end_of_data(at, body.octets());
+        }
         if let Some((body, place)) = self.body.take() {
             self.push_body(body, place, at);
         }
@@ -356,6 +372,7 @@ impl Dialogue {
         }
         // The end of the message was among the lost octets.
         if let Some((body, place)) = self.body.take() {
+            self.anomalies.of_message(body.octets(), at);
             self.settle_go_ahead(place);
             self.enqueue(Kind::EndOfData(body), place, at);
         }

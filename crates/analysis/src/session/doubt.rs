@@ -10,7 +10,7 @@ use crate::transaction::Place;
 impl Dialogue {
     /// A response to a SASL challenge is lost. It is answered all the same.
     pub(crate) fn auth_response_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
+        self.anomalies.commands_lost(at, octets);
         let nowhere = Place { command: None, timestamp: at.timestamp };
         let place = self.exchange.as_ref().map_or(nowhere, |(_, of_auth)| *of_auth);
         self.enqueue(Kind::Auth, place, at);
@@ -18,7 +18,7 @@ impl Dialogue {
 
     /// Octets of the client's commands are lost.
     pub(crate) fn commands_lost(&mut self, at: Stamp, octets: u64) {
-        self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, format!("{octets} octets"));
+        self.anomalies.commands_lost(at, octets);
         let place = Place { command: None, timestamp: at.timestamp };
         self.uncounted = true;
         match self.queue.back_mut() {

@@ -27,7 +27,8 @@ impl Tracker {
         let at = Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None };
         self.resolve();
         if let Some(SmtpEvent::Reply(reply)) = self.server.finish() {
-            let next = self.dialogue.reply(&reply, at);
+            let offset = self.server_delivered.saturating_sub(reply.octets);
+            let next = self.dialogue.reply(&reply, Stamp { offset, ..at });
             self.go_on(next, at.timestamp);
         }
         while self.awaited.is_some() {

@@ -242,7 +242,7 @@ mod tests {
         let (session, count) = under(options, &turns, "recipients");
         assert_eq!((count, session.transactions.first().map(|mail| mail.further_recipients)), (2, Some(2)));
         let options = Options { anomalies_limit: 1, ..Options::default() };
-        let turns = opened(&[(Client, "NOOP\nNOOP\nNOOP\n"), (Server, "250 ok\r\n250 ok\r\n250 ok\r\n")]);
+        let turns = opened(&[(Client, "RSET\nRSET\nRSET\n"), (Server, "250 ok\r\n250 ok\r\n250 ok\r\n")]);
         let (session, count) = under(options, &turns, "anomalies");
         assert_eq!((count, session.further_anomalies), (2, 2));
     }

@@ -17,6 +17,7 @@ pub mod auth;
 mod capability;
 mod claims;
 mod dialogue;
+mod digest;
 mod doubt;
 mod effects;
 mod finish;
@@ -24,6 +25,8 @@ mod further;
 mod limits;
 mod lookahead;
 mod lost;
+mod offers;
+mod order;
 mod pending;
 mod redaction;
 mod replies;
@@ -35,6 +38,7 @@ use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, Ser
 
 pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
+pub use digest::{DigestKey, SecretDigest};
 pub use further::Further;
 pub(crate) use limits::{LimitsReached, SessionLimit};
 use lookahead::{begins_like_command, begins_like_reply, begins_like_tls};
@@ -54,6 +58,8 @@ pub struct Options {
     pub message: MessageOptions,
     /// Whether passwords and SASL responses are kept at all.
     pub reveal_secrets: bool,
+    /// The key for digests of passwords and tokens, where these are wanted.
+    pub secret_digests: Option<DigestKey>,
     /// Recipients of a transaction that are kept; further ones are counted.
     pub recipients_limit: usize,
     /// Commands that may await a reply.
@@ -72,6 +78,7 @@ impl Default for Options {
         Self {
             message: MessageOptions::default(),
             reveal_secrets: false,
+            secret_digests: None,
             recipients_limit: 100_000,
             pending_limit: 1024,
             held_limit: 64 << 10,
@@ -380,6 +387,9 @@ impl Tracker {
     fn hold(&mut self, bytes: &[u8], at: Stamp) {
         if bytes.is_empty() {
             return;
+        }
+        if self.held.is_empty() {
+            self.note_haste(bytes, at);
         }
         // Copied: what these octets are is not known before the reply.
         self.held.push_back(Held::Octets(bytes.to_vec(), at));

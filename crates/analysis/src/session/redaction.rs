@@ -7,7 +7,7 @@ use smtp_parser::{Command, CommandLine, Verb};
 
 use super::capability;
 use super::dialogue::Dialogue;
-use crate::output::text;
+use crate::output::{excerpt, text};
 
 impl Dialogue {
     /// Whether a line is, or may be, credentials that are not to be shown. What AUTH says behind its mechanism is; and
@@ -75,8 +75,25 @@ pub(crate) fn is_mechanism(word: &[u8]) -> bool {
         || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
 }
 
-const COMMON_MECHANISMS: [&str; 10] =
-    ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
+const COMMON_MECHANISMS: [&str; 17] = [
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-512",
+    "SCRAM-SHA-512-PLUS",
+    "NTLM",
+    "GSSAPI",
+    "GSS-SPNEGO",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "EXTERNAL",
+    "ANONYMOUS",
+];
 
 /// Words that must not come back in the text of a reply. A few are enough: servers quote the last line.
 #[derive(Default)]
@@ -95,6 +112,15 @@ impl Secrets {
             if self.words.len() > Self::KEPT {
                 self.words.pop_front();
             }
+        }
+    }
+
+    /// The beginning of what the server said, escaped, without them.
+    pub(crate) fn excerpt(&self, reply: &[u8]) -> String {
+        let quotes = |word: &SmolStr| memchr::memmem::find(reply, word.as_bytes()).is_some();
+        match self.words.iter().any(quotes) {
+            true => excerpt(self.redact(text(reply)).as_bytes()),
+            false => excerpt(reply),
         }
     }
 
@@ -121,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_mechanism_may_be_a_password() {
-        for name in ["PLAIN", "plain", "Login", "SCRAM-SHA-256-PLUS", "FOOBAR"] {
+        for name in ["PLAIN", "plain", "Login", "SCRAM-SHA-256-PLUS", "scram-sha-512-plus", "gss-spnego", "FOOBAR"] {
             assert!(is_mechanism(name.as_bytes()), "{name}");
         }
         for word in ["c2VjcmV0LXBhc3N3b3Jk", "hunter2", "PLAIN:AGEAYg", "ABCDEFGHIJKLMNOPQRSTU"] {
@@ -135,5 +161,9 @@ mod tests {
         secrets.remember(b"c2VjcmV0");
         assert_eq!(secrets.redact("500 unrecognized: \"c2VjcmV0\"".into()), "500 unrecognized: \"[redacted]\"");
         assert_eq!(format!("{secrets:?}"), "[redacted]");
+        assert_eq!(secrets.excerpt(b"\xff c2VjcmV0"), "\\xef\\xbf\\xbd [redacted]");
+        assert_eq!(secrets.excerpt(b"\xff"), "\\xff");
+        let cut = secrets.excerpt(&[&[b'x'; 60][..], b"c2VjcmV0"].concat());
+        assert!(!cut.contains("c2V"), "not even its beginning: {cut}");
     }
 }

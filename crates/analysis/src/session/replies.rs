@@ -7,7 +7,6 @@ use super::lookahead::{begins_like_command, begins_like_reply};
 use super::tentative::Tentative;
 use super::{Held, SessionLimit, Stamp, Tracker, is_cut};
 use crate::anomaly::{AnomalyKind, Role};
-use crate::output::excerpt;
 
 impl Tracker {
     pub(super) fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
@@ -35,7 +34,8 @@ impl Tracker {
                 }
                 Some(SmtpEvent::Malformed { line, .. }) => {
                     self.dialogue.limits.count(SessionLimit::Line, is_cut(line).into());
-                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, excerpt(line));
+                    let shown = self.dialogue.secrets.excerpt(line);
+                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, shown);
                 }
                 _ => {}
             }

@@ -192,8 +192,9 @@ fn with_lost_content(content: &str, missing: u64, bytes: Value) {
         expect(
             &format!(
                 "S: 220 mx ESMTP
-                 C: HELO a
-                 S: 250 mx
+                 C: EHLO a
+                 S: 250-mx
+                 S: 250 CHUNKING
                  C: MAIL FROM:<a@a>
                  S: 250 ok
                  C: RCPT TO:<b@b>
@@ -318,7 +319,8 @@ fn a_lost_refusal_of_data() {
          C: QUIT
          S: 221 bye
          [close]",
-        &json!({"verbs": "HELO MAIL DATA RSET QUIT", "replies": "220/- 250/0 250/1 250/3 221/4", "kinds": ["reply_gap"]}),
+        &json!({"verbs": "HELO MAIL DATA RSET QUIT", "replies": "220/- 250/0 250/1 250/3 221/4",
+            "kinds": ["data_without_rcpt", "reply_gap"]}),
         &json!([{"via": "DATA", "has_data": false, "outcome": "aborted", "final": null, "message": null}]),
     );
 }

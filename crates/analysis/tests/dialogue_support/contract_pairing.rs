@@ -33,7 +33,7 @@ fn content_sent_before_the_354() {
          S: 250 queued
          S: 221 bye
          [close]",
-        &json!({"verbs": "EHLO MAIL RCPT DATA QUIT", "replies": "220/- 250/0 250/1 250/2 354/3 250/3 221/4", "kinds": []}),
+        &json!({"verbs": "EHLO MAIL RCPT DATA QUIT", "replies": "220/- 250/0 250/1 250/2 354/3 250/3 221/4", "kinds": ["content_before_354"]}),
         &json!([{"outcome": "accepted", "bytes": 20, "whole": true}]),
     );
 }
@@ -254,7 +254,7 @@ fn a_421_in_the_middle_of_the_message() {
          --
          S: 421 4.3.2 shutting down
          [close by server]",
-        &json!({"replies": "220/- 250/0 250/1 250/2 354/3 421/-", "kinds": ["reply_during_content"]}),
+        &json!({"replies": "220/- 250/0 250/1 250/2 354/3 421/-", "kinds": ["reply_during_content", "missing_end_of_data"]}),
         &json!([{"outcome": "rejected", "final": "421", "bytes": 6, "whole": false}]),
     );
 }
@@ -287,7 +287,7 @@ fn data_without_rcpt_taken() {
          C: QUIT
          S: 221 bye
          [close]",
-        &json!({"replies": "220/- 250/0 250/1 354/2 554/2 221/3", "kinds": []}),
+        &json!({"replies": "220/- 250/0 250/1 354/2 554/2 221/3", "kinds": ["data_without_rcpt"]}),
         &json!([{"rcpt_to": [], "has_data": true, "outcome": "rejected", "final": "554", "bytes": 0, "whole": true}]),
     );
 }

@@ -55,6 +55,7 @@ fn recipients_of_every_kind() {
     expect(
         "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 PIPELINING
          C: MAIL FROM:<a@a>
          C: RCPT TO:<b@b>
@@ -145,6 +146,7 @@ fn commands_behind_a_refused_data() {
     expect(
         "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 PIPELINING
          C: MAIL FROM:<a@a>
          C: RCPT TO:<b@b>

@@ -154,7 +154,7 @@ fn xforward_names_the_client_of_the_mail() {
          S: 221 Bye
          [close]",
         &json!({
-            "helo": "client.example.com", "kinds": [], "replies": "220/- 250/0 250/1 250/2 250/3 221/4",
+            "helo": "client.example.com", "kinds": ["unannounced_pipelining"], "replies": "220/- 250/0 250/1 250/2 250/3 221/4",
             "claimed_client": {
                 "source": "xforward", "address": "168.100.189.2", "name": "spike.porcupine.org", "protocol": "ESMTP",
                 "helo": "spike.porcupine.org",

@@ -222,7 +222,7 @@ fn a_sasl_response() {
          C: RSET
          S: 250 ok",
         &json!({
-            "verbs": "EHLO AUTH MAIL RSET MAIL RCPT DATA QUIT", "kinds": ["command_gap"], "authenticated": true,
+            "verbs": "EHLO AUTH MAIL RSET MAIL RCPT DATA QUIT", "kinds": ["auth_not_offered", "command_gap"], "authenticated": true,
             "replies": "220/- 250/0 334/1 334/1 235/1 250/2 250/3 250/4 250/5 354/6 250/6 221/7",
         }),
         &json!({"mail_from": "a@a", "outcome": "aborted"}),

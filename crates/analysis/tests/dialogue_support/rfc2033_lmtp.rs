@@ -83,7 +83,8 @@ fn every_recipient_refused_behind_the_message() {
     expect(
         "S: 220 foo.edu LMTP server ready
          C: LHLO foo.edu
-         S: 250 foo.edu
+         S: 250-foo.edu
+         S: 250 PIPELINING
          C: MAIL FROM:<chris@bar.com>
          C: RCPT TO:<pat@foo.edu>
          C: RCPT TO:<green@foo.edu>

@@ -135,6 +135,7 @@ fn the_next_mail_behind_the_end_of_this_one() {
     expect(
         "S: 220 innosoft.com ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 PIPELINING
          C: MAIL FROM:<a@a>
          C: RCPT TO:<b@b>

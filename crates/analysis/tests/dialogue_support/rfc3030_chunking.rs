@@ -215,7 +215,7 @@ fn bad_syntax_has_no_chunk() {
          [close]",
         &json!({
             "verbs": "EHLO MAIL RCPT BDAT NOOP BDAT QUIT", "replies": "220/- 250/0 250/1 250/2 501/3 250/4 501/5 221/6",
-            "kinds": ["invalid_argument", "invalid_argument"],
+            "kinds": ["invalid_bdat", "unannounced_pipelining", "invalid_bdat"],
         }),
         &json!([{"via": "BDAT", "has_data": false, "outcome": "rejected", "final": "501", "message": null}]),
     );

@@ -58,6 +58,7 @@ fn a_mail_in_plain_text_behind_starttls() {
     expect(
         "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 STARTTLS
          C: STARTTLS
          S: 220 Go ahead
@@ -77,7 +78,7 @@ fn a_mail_in_plain_text_behind_starttls() {
          C: QUIT
          S: 221 bye
          [close]",
-        &json!({"starttls": "accepted", "uses_tls": false, "tls": null, "kinds": []}),
+        &json!({"starttls": "accepted", "uses_tls": false, "tls": null, "kinds": ["plaintext_after_starttls"]}),
         &json!([{"mail_from": "a@a", "outcome": "accepted"}]),
     );
 }
@@ -88,6 +89,7 @@ fn plain_text_in_front_of_the_handshake() {
     expect(
         "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 STARTTLS
          C= STARTTLS\\x0d\\x0aRSET\\x0d\\x0a
          S: 220 Go ahead
@@ -128,6 +130,7 @@ fn starttls_ends_a_transaction() {
     expect(
         "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 STARTTLS
          C: MAIL FROM:<a@a>
          S: 250 ok

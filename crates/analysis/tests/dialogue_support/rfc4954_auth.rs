@@ -37,6 +37,7 @@ fn plain_without_initial_response() {
     expect(
         "S: 220 smtp.example.com ESMTP Server
          C: EHLO client.example.com
+         S: 250-mx
          S: 250 AUTH PLAIN
          C: AUTH PLAIN
          S: 334\x20
@@ -108,6 +109,7 @@ fn cancelled_then_tried_again() {
     expect(
         "S: 220 smtp.example.com ESMTP Server
          C: EHLO client.example.com
+         S: 250-mx
          S: 250 AUTH CRAM-MD5 PLAIN
          C: AUTH CRAM-MD5
          S: 334 PDQxOTI5NDIzNDEuMTI4Mjg0NzJAc291cmNlZm91ci5hbmRyZXcuY211LmVkdT4=
@@ -138,6 +140,7 @@ fn never_answered() {
     expect(
         "S: 220 smtp.example.com ESMTP Server
          C: EHLO client.example.com
+         S: 250-mx
          S: 250 AUTH CRAM-MD5
          C: AUTH CRAM-MD5
          S: 334 PDQxOTI5NDIzNDEuMTI4Mjg0NzJAc291cmNlZm91ci5hbmRyZXcuY211LmVkdT4=
@@ -156,13 +159,14 @@ fn parameter_of_mail() {
     expect(
         "S: 220 smtp.example.com ESMTP Server
          C: EHLO client.example.com
+         S: 250-mx
          S: 250 AUTH PLAIN
          C: MAIL FROM:<e=mc2@example.com> AUTH=e+3Dmc2@example.com
          S: 250 OK
          C: MAIL FROM:<john@example.com> AUTH=<>
          S: 503 nested MAIL
          [close]",
-        &json!({"verbs": "EHLO MAIL MAIL", "kinds": []}),
+        &json!({"verbs": "EHLO MAIL MAIL", "kinds": ["nested_mail"]}),
         &json!([{"mail_from": "e=mc2@example.com", "mail_parameters": {"AUTH": "e+3Dmc2@example.com"}}]),
     );
 }
@@ -173,6 +177,7 @@ fn secrets_are_not_printed() {
     use crate::dialogue_support::{analyse, parse, play};
     let script = "S: 220 mx ESMTP
          C: EHLO a
+         S: 250-mx
          S: 250 AUTH LOGIN PLAIN
          C: AUTH LOGIN
          S: 334 VXNlcm5hbWU6

@@ -54,6 +54,7 @@ fn internationalized_addresses() {
          C: EHLO пример.испытание
          S: 250-mx
          S: 250-8BITMIME
+         S: 250-SIZE
          S: 250 SMTPUTF8
          C: MAIL FROM:<用户@例え.テスト> SMTPUTF8 BODY=8BITMIME SIZE=1000
          S: 250 2.1.0 ok

@@ -271,14 +271,83 @@ fn a_connection_is_handed_over_when_both_ends_are_acknowledged() {
     assert_eq!(with(c(103).ack(501)), 1);
 }
 
-/// What the capture has out of order comes within the reorder time; a reset connection waits so long and no longer.
+/// RFC 5961 §3.2: a RST that is not exactly the next number is answered by a challenge ACK, and the connection lives. One
+/// that somebody slips in must not hide what follows, however long that takes to come.
 #[test]
-fn a_reset_connection_takes_in_what_is_late_by_less_than_the_reorder_time() {
-    let reset = [c(102).ack(500).rst(), c(100).ack(500).data("ab").at(900)];
-    assert_eq!(one(&after_handshake(reset.clone())).story, " >ab");
-    let [reset, late] = reset;
-    let seen = one(&after_handshake([reset, late.at(1100)]));
-    assert_eq!((seen.story.as_str(), seen.end), ("", Some(FlowEnd::Reset)));
+fn what_follows_a_reset_is_taken_in() {
+    for late in [900, 1100, 30_000] {
+        let seen = one(&after_handshake([c(101).ack(500).rst(), c(100).ack(500).data("ab").at(late)]));
+        assert_eq!((seen.story.as_str(), seen.end), (" >ab", Some(FlowEnd::Reset)), "{late}");
+    }
+}
+
+/// A SYN refused and sent again with the same number (RFC 9293 §3.10.7.3: the reset counts), then taken.
+#[test]
+fn a_connection_refused_at_first_is_followed_when_it_is_taken() {
+    let segments = [
+        c(99).syn(),
+        s(0).ack(100).rst().at(10),
+        c(99).syn().at(500),
+        s(499).syn().ack(100).at(510),
+        c(100).ack(500).at(520),
+        s(500).ack(100).data("220").at(2600),
+        c(100).ack(503).data("EHLO").at(2700),
+    ];
+    let flows = watch(&segments);
+    let told: String = flows.iter().map(|flow| flow.story.as_str()).collect();
+    assert_eq!(told, " <220 >EHLO");
+}
+
+/// The octets before a FIN that comes first may take a second and more to be sent again (RFC 6298 §2.4).
+#[test]
+fn a_hole_before_the_fin_is_waited_for() {
+    let seen = one(&[c(99).syn(), c(105).fin().at(10), c(100).data("hello").at(1300)]);
+    assert_eq!((seen.story.as_str(), seen.octets[0].missing), (" >hello >.", 0));
+}
+
+/// A FIN outside any window ends nothing, also where the other side was not captured.
+#[test]
+fn what_follows_a_stray_fin_is_taken_in() {
+    let seen = one(&[c(99).syn(), c(3_000_000_000).fin().at(10), c(100).data("hello").at(2100)]);
+    assert_eq!(seen.story, " >hello");
+}
+
+/// What happens elsewhere in the capture changes nothing, also where its times are not in order.
+#[test]
+fn another_connection_changes_nothing_of_this_one() {
+    let client_then_server = after_handshake([
+        c(100).ack(500).data("ab").at(1000),
+        c(102).ack(502).fin().at(1500),
+        s(500).ack(102).data("cd").at(1200),
+        s(502).ack(103).fin().at(1510),
+    ]);
+    let alone = one(&client_then_server);
+    let (mut table, mut recorder) = (FlowTable::new(FlowLimits::default()), Recorder::default());
+    run_open(&mut table, &mut recorder, client_then_server.get(..5).unwrap());
+    elsewhere(&mut table, &mut recorder, 9_000);
+    run_open(&mut table, &mut recorder, client_then_server.get(5..).unwrap());
+    finish(&mut table, &mut recorder);
+    let stories: Vec<&str> = recorder.flows.iter().map(|flow| flow.story.as_str()).collect();
+    assert!(stories.contains(&alone.story.as_str()), "{stories:?} and {}", alone.story);
+}
+
+/// A SYN of another connection, so many milliseconds behind the first packet.
+fn elsewhere(table: &mut FlowTable<Seen>, recorder: &mut Recorder, millis: i64) {
+    let segment = Segment {
+        source: "192.0.2.77:7".parse().unwrap(),
+        destination: "198.51.100.2:25".parse().unwrap(),
+        seq: SeqNumber::new(1),
+        ack: None,
+        flags: capture::Flags { syn: true, ..capture::Flags::default() },
+        payload: &[],
+        window: 1000,
+        window_scale: None,
+        payload_at: None,
+        missing: 0,
+        timestamp: Timestamp::from_nanos(millis * 1_000_000),
+        encapsulation: capture::Encapsulation::default(),
+    };
+    table.push(&segment, recorder);
 }
 
 #[test]

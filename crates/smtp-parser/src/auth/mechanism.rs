@@ -152,6 +152,26 @@ pub fn xoauth2_username(message: &[u8]) -> Option<&[u8]> {
     message.split(|&octet| octet == 1).find_map(|pair| pair.strip_prefix(b"user="))
 }
 
+/// The token in the first message of XOAUTH2 or OAUTHBEARER.
+///
+/// RFC 7628 §3.1:
+/// ```text
+/// kvpair         = key "=" value kvsep
+/// ```
+/// > auth (REQUIRED):  The payload that would be in the HTTP Authorization header
+///
+/// RFC 6750 §2.1:
+/// ```text
+/// credentials = "Bearer" 1*SP b64token
+/// ```
+/// RFC 9110 §11.1: the scheme is case-insensitive.
+pub fn bearer_token(message: &[u8]) -> Option<Secret<'_>> {
+    let credentials = message.split(|&octet| octet == 1).find_map(|pair| pair.strip_prefix(b"auth="))?;
+    let (scheme, token) = credentials.split_at_checked("Bearer ".len())?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then(|| Secret::new(token))
+}
+
 /// The authorization identity of EXTERNAL, where the client names one (RFC 4422 appendix A). An empty response asks for
 /// the identity that goes with the credentials.
 pub const fn external(message: &[u8]) -> Option<&[u8]> {
@@ -246,12 +266,19 @@ mod tests {
         let message = b"n,a=user@example.com,\x01host=server.example.com\x01port=143\x01\
             auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01";
         assert_eq!(oauthbearer(message).as_deref(), Some(&b"user@example.com"[..]));
+        let token = bearer_token(message).map(|token| token.reveal());
+        assert_eq!(token, Some(&b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="[..]));
+        assert_eq!(bearer_token(b"n,,\x01auth=Basic dGVzdA==\x01\x01"), None, "another scheme");
+        assert_eq!(bearer_token(b"n,,\x01auth=Bearer \x01\x01"), None, "no token: RFC 7628 §4.3");
+        assert_eq!(bearer_token(b"\x01"), None);
     }
 
     #[test]
     fn xoauth2_example_of_googles_description() {
         let message = b"user=someuser@example.com\x01auth=Bearer ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg\x01\x01";
         assert_eq!(xoauth2_username(message), Some(&b"someuser@example.com"[..]));
+        let token = bearer_token(message).map(|token| token.reveal());
+        assert_eq!(token, Some(&b"ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"[..]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use data_encoding::{Encoding, Specification};
 
 pub use gssapi::gssapi_authorization_id;
 pub use mechanism::{
-    Name, Names, Plain, anonymous_trace, cram_md5_username, digest_md5, external, oauthbearer, plain,
+    Name, Names, Plain, anonymous_trace, bearer_token, cram_md5_username, digest_md5, external, oauthbearer, plain,
     scram_client_first, xoauth2_username,
 };
 pub use ntlm::{NtlmAuthenticate, NtlmNegotiate, ntlm_authenticate, ntlm_message, ntlm_negotiate};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::mechanism::{
-    anonymous_trace, cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first, xoauth2_username,
+    anonymous_trace, bearer_token, cram_md5_username, digest_md5, external, oauthbearer, plain, scram_client_first,
+    xoauth2_username,
 };
 use super::{Secret, decode_base64, gssapi_authorization_id, ntlm_authenticate, ntlm_message, ntlm_negotiate};
 
@@ -38,6 +39,8 @@ pub struct SaslExchange {
     responses: usize,
     identity: Identity,
     password: Option<Vec<u8>>,
+    token: Option<Vec<u8>>,
+    speaks_ntlm: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,8 @@ enum Mechanism {
 impl SaslExchange {
     /// An exchange of `mechanism`, a name in any case.
     pub fn new(mechanism: &[u8]) -> Self {
-        Self { mechanism: Mechanism::parse(mechanism), responses: 0, identity: Identity::default(), password: None }
+        let mechanism = Mechanism::parse(mechanism);
+        Self { mechanism, responses: 0, identity: Identity::default(), password: None, token: None, speaks_ntlm: false }
     }
 
     /// The client's next response as sent, in base64: first the initial response of the AUTH command, where it has
@@ -82,6 +86,16 @@ impl SaslExchange {
     /// The password, where the mechanism sends one: PLAIN and LOGIN.
     pub fn password(&self) -> Option<Secret<'_>> {
         self.password.as_deref().map(Secret::new)
+    }
+
+    /// The bearer token, where the mechanism sends one: XOAUTH2 and OAUTHBEARER.
+    pub fn token(&self) -> Option<Secret<'_>> {
+        self.token.as_deref().map(Secret::new)
+    }
+
+    /// Whether the client has sent a message of NTLM, be it inside GSSAPI.
+    pub const fn speaks_ntlm(&self) -> bool {
+        self.speaks_ntlm
     }
 
     fn read(&mut self, nth: usize, message: &[u8]) {
@@ -115,15 +129,19 @@ impl SaslExchange {
                     set(&mut identity.authorization_id, names.authorization_id.as_deref());
                 }
             }
-            Mechanism::XOAuth2 => set(&mut identity.username, xoauth2_username(message)),
+            Mechanism::XOAuth2 => {
+                set(&mut identity.username, xoauth2_username(message));
+                set(&mut self.token, bearer_token(message).map(|token| token.reveal()));
+            }
             Mechanism::OAuthBearer => {
+                set(&mut self.token, bearer_token(message).map(|token| token.reveal()));
                 let name = oauthbearer(message);
                 set(&mut identity.username, name.as_deref());
                 set(&mut identity.authorization_id, name.as_deref());
             }
-            Mechanism::Ntlm => read_ntlm(identity, message),
+            Mechanism::Ntlm => self.speaks_ntlm |= read_ntlm(identity, message),
             Mechanism::Gssapi => {
-                read_ntlm(identity, message);
+                self.speaks_ntlm |= read_ntlm(identity, message);
                 set(&mut identity.authorization_id, gssapi_authorization_id(message).as_deref());
             }
             Mechanism::External => set(&mut identity.authorization_id, external(message)),
@@ -141,6 +159,7 @@ impl fmt::Debug for SaslExchange {
             .field("responses", responses)
             .field("identity", identity)
             .field("password", &self.password())
+            .field("token", &self.token())
             .finish()
     }
 }
@@ -164,9 +183,9 @@ impl Mechanism {
     }
 }
 
-/// The names of NTLM's first and third message; what one leaves empty the other may say.
-fn read_ntlm(identity: &mut Identity, message: &[u8]) {
-    let Some(message) = ntlm_message(message) else { return };
+/// The names of NTLM's first and third message; what one leaves empty the other may say. Whether it is one.
+fn read_ntlm(identity: &mut Identity, message: &[u8]) -> bool {
+    let Some(message) = ntlm_message(message) else { return false };
     if let Some(names) = ntlm_negotiate(message) {
         set(&mut identity.domain, not_empty(names.domain).as_deref());
         set(&mut identity.workstation, not_empty(names.workstation).as_deref());
@@ -176,6 +195,7 @@ fn read_ntlm(identity: &mut Identity, message: &[u8]) {
         set(&mut identity.domain, not_empty(&names.domain).as_deref());
         set(&mut identity.workstation, not_empty(&names.workstation).as_deref());
     }
+    true
 }
 
 fn set(place: &mut Option<Vec<u8>>, name: Option<&[u8]>) {
@@ -274,6 +294,7 @@ mod tests {
         for mechanism in ["NTLM", "GSSAPI", "GSS-SPNEGO"] {
             let mut exchange = SaslExchange::new(mechanism.as_bytes());
             exchange.respond(Secret::new(first.as_bytes()));
+            assert!(exchange.speaks_ntlm());
             let identity = exchange.identity();
             assert_eq!(identity.domain.as_deref(), Some(&b"DOMAIN"[..]));
             assert_eq!((identity.workstation.as_deref(), &identity.username), (Some(&b"WORKSTATION"[..]), &None));
