@@ -145,6 +145,10 @@ impl Opening {
         }
         let (mut from_originator, mut from_responder) =
             (self.from_originator.as_slice(), self.from_responder.as_slice());
+        // First, so that what the dialogue claims later counts.
+        if let Some(before) = self.before.take() {
+            tracker.stands_behind(before.claim, before.proxied);
+        }
         for turn in &self.turns {
             match *turn {
                 Turn::Octets { direction, len, at } => {
@@ -158,9 +162,6 @@ impl Opening {
                 }
                 Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
             }
-        }
-        if let Some(before) = self.before.take() {
-            tracker.stands_behind(before.claim, before.proxied);
         }
     }
 

@@ -6,7 +6,6 @@
 //! to, a third one those with octets to compare with, in the order in which these last grew.
 
 use std::hash::BuildHasher;
-use std::time::Duration;
 
 use capture::{Segment, SeqNumber, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
