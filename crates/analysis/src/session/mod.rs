@@ -388,9 +388,6 @@ impl Tracker {
         if bytes.is_empty() {
             return;
         }
-        if self.held.is_empty() {
-            self.note_haste(bytes, at);
-        }
         // Copied: what these octets are is not known before the reply.
         self.held.push_back(Held::Octets(bytes.to_vec(), at));
         self.held_octets += bytes.len();
@@ -420,6 +417,10 @@ impl Tracker {
 
     /// A reply (or the want of one) has decided what the client's octets are.
     fn go_on(&mut self, next: Next, timestamp: Time) {
+        if next == Next::Unchanged {
+            return;
+        }
+        self.note_haste();
         match next {
             Next::Unchanged => return,
             Next::Content => {

@@ -10,7 +10,7 @@ use super::lookahead::begins_like_command;
 use super::offers::Offers;
 use super::pending::Kind;
 use super::redaction::REDACTED;
-use super::{Awaited, Tracker};
+use super::{Awaited, Held, Tracker};
 use crate::anomaly::{AnomalyKind, KindSet, Role};
 use crate::output::excerpt;
 
@@ -294,7 +294,21 @@ fn can_answer(kind: &Kind, code: u16) -> bool {
 
 impl Tracker {
     /// The first octets that the client sent before the reply that decides what they are.
-    pub(super) fn note_haste(&mut self, octets: &[u8], at: Stamp) {
+    ///
+    /// They are looked at when the reply has come, so that it makes no difference in how many pieces they came.
+    pub(super) fn note_haste(&mut self) {
+        let Some(&Held::Octets(_, at)) = self.held.front() else { return };
+        let octets: Vec<u8> = self
+            .held
+            .iter()
+            .map_while(|held| match held {
+                Held::Octets(octets, _) => Some(octets.as_slice()),
+                Held::Gap(..) => None,
+            })
+            .flatten()
+            .copied()
+            .collect();
+        let octets = octets.as_slice();
         if !self.heard.server || self.server_resumes || self.dialogue.replies_lost.is_some() {
             return;
         }
