@@ -29,7 +29,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use capture::{Flags, Segment, SeqNumber, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use reassembly::{
-    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, PerDirection, StreamEvent,
+    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, LateSegment,
+    PerDirection, StreamEvent,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -253,7 +254,10 @@ impl FlowObserver for Auditor {
         Some(self.closed - 1)
     }
 
-    fn late(&mut self, number: u64, _: Timestamp) {
+    fn late(&mut self, number: u64, segment: LateSegment) {
         assert!(number < self.closed, "a connection that has not ended is late");
+        let octets = segment.octets;
+        assert_eq!(octets.payload, octets.retransmitted + octets.discarded);
+        self.payload += octets.payload;
     }
 }

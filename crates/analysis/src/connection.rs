@@ -1,9 +1,9 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
-use capture::Timestamp;
-use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, StreamEvent};
+use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, LateSegment, StreamEvent};
 
 use crate::anomaly::Role;
+use crate::model::{Late, Octets};
 use crate::opening::Opening;
 use crate::output::time::Time;
 use crate::recognition::{Speaker, Verdict};
@@ -77,11 +77,18 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
         let Connection::Mail(tracker, client) = state else { return None };
         self.collector.session(tracker.finish(&flow, client, end, &mut self.limits));
         self.sessions += 1;
-        Some(self.sessions - 1)
+        Some(number_of(self.sessions - 1, client))
     }
 
-    fn late(&mut self, number: u64, timestamp: Timestamp) {
-        self.collector.late(number, Time(timestamp));
+    fn late(&mut self, number: u64, segment: LateSegment) {
+        let (session, client) = session_of(number);
+        let mut octets = Octets::default();
+        let figures = match role(segment.direction, client) {
+            Role::Client => &mut octets.client,
+            Role::Server => &mut octets.server,
+        };
+        *figures = segment.octets.into();
+        self.collector.late(session, Late { last_seen: Time(segment.last_seen), octets });
     }
 }
 
@@ -106,6 +113,15 @@ impl<C> Observer<'_, C> {
         }
         *state = Connection::Mail(Box::new(tracker), client);
     }
+}
+
+/// The number that the table is told for a session: it also says who the client is.
+fn number_of(session: u64, client: Direction) -> u64 {
+    2 * session + u64::from(client == Direction::FromResponder)
+}
+
+fn session_of(number: u64) -> (u64, Direction) {
+    (number / 2, if number.is_multiple_of(2) { Direction::FromOriginator } else { Direction::FromResponder })
 }
 
 fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {

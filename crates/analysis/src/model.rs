@@ -7,7 +7,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use serde::Serialize;
+use reassembly::StreamOctets;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::anomaly::Anomaly;
@@ -88,6 +89,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Adds what came after its end.
+    pub fn add(&mut self, late: Late) {
+        self.last_seen = self.last_seen.max(late.last_seen);
+        self.octets = self.octets.plus(late.octets);
+    }
+
     /// Who talks to whom. Not unique: see [`crate::report::Report`].
     pub fn four_tuple(&self) -> FourTuple {
         FourTuple {
@@ -294,8 +301,25 @@ pub enum StartTls {
     Accepted,
 }
 
+/// What came of a connection after its session had ended: copies of what was there before, as a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Late {
+    /// Last packet of the connection.
+    pub last_seen: Time,
+    /// What is to be added to [`Session::octets`].
+    pub octets: Octets,
+}
+
+impl Late {
+    /// What came before and what came after it.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        Self { last_seen: self.last_seen.max(next.last_seen), octets: self.octets.plus(next.octets) }
+    }
+}
+
 /// Payload octets by direction.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Octets {
     /// Sent by the client.
     pub client: DirectionOctets,
@@ -303,9 +327,17 @@ pub struct Octets {
     pub server: DirectionOctets,
 }
 
+impl Octets {
+    /// The sum, figure by figure.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { client: self.client.plus(other.client), server: self.server.plus(other.server) }
+    }
+}
+
 /// What became of the payload octets of one direction: `payload` is `delivered`, `retransmitted`, `conflicting` and
 /// `discarded` together, and the stream is `delivered` and `missing` octets long.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectionOctets {
     /// In captured segments, each copy counted.
     pub payload: u64,
@@ -319,6 +351,26 @@ pub struct DirectionOctets {
     pub conflicting: u64,
     /// No part of the stream: outside any window, behind the FIN, in a reset or a keep-alive.
     pub discarded: u64,
+}
+
+impl From<StreamOctets> for DirectionOctets {
+    fn from(octets: StreamOctets) -> Self {
+        let StreamOctets { payload, delivered, retransmitted, conflicting, missing, discarded } = octets;
+        Self { payload, delivered, retransmitted, missing, conflicting, discarded }
+    }
+}
+
+impl DirectionOctets {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            payload: self.payload + other.payload,
+            delivered: self.delivered + other.delivered,
+            retransmitted: self.retransmitted + other.retransmitted,
+            missing: self.missing + other.missing,
+            conflicting: self.conflicting + other.conflicting,
+            discarded: self.discarded + other.discarded,
+        }
+    }
 }
 
 /// One mail transaction (RFC 5321 §3.3).
@@ -357,7 +409,14 @@ impl Transaction {
     /// Its replies, as they stand in the session.
     pub fn answers<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = &'a Response> {
         let responses = session.responses.get(self.responses.clone()).unwrap_or_default();
-        responses.iter().filter(|response| response.command.is_some_and(|command| self.commands.contains(&command)))
+        responses.iter().filter(|response| self.command_of(response).is_some())
+    }
+
+    /// The number of the command that a reply answers, counted from the transaction's first one; `None` where that is
+    /// none of its commands.
+    pub fn command_of(&self, response: &Response) -> Option<usize> {
+        let command = response.command.filter(|command| self.commands.contains(command))?;
+        Some(command - self.commands.start)
     }
 }
 

@@ -212,8 +212,8 @@ pub struct Capture {
     pub tcp_segments: u64,
     /// TCP connections.
     pub tcp_connections: u64,
-    /// Payload octets of TCP segments that belong to no connection: late ones of a connection that was over, and resets of
-    /// unknown ones.
+    /// Payload octets of TCP segments that belong to no session and no open connection: late ones of a connection that was
+    /// not mail and is over, and resets of unknown ones.
     pub unclaimed_octets: u64,
     /// TCP segments that came through tags, labels or tunnels, by kind; one that came through two kinds counts for both.
     pub encapsulations: BTreeMap<&'static str, u64>,

@@ -4,8 +4,7 @@ use capture::{Decoder, FragmentLimits, ReaderLimits, Segment};
 use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
-use crate::model::Session;
-use crate::output::time::Time;
+use crate::model::{Late, Session};
 use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
@@ -39,9 +38,8 @@ pub trait Collector {
     /// A session has ended. They come in the order in which they end.
     fn session(&mut self, session: Session);
 
-    /// The session that came as number `number`, from 0, had a packet after its end, later than all before: its
-    /// [`Session::last_seen`].
-    fn late(&mut self, number: u64, last_seen: Time);
+    /// The session that came as number `number`, from 0, had a packet after its end, which is to be added to it.
+    fn late(&mut self, number: u64, late: Late);
 }
 
 /// Keeps them all.
@@ -50,9 +48,9 @@ impl Collector for Vec<Session> {
         self.push(session);
     }
 
-    fn late(&mut self, number: u64, last_seen: Time) {
+    fn late(&mut self, number: u64, late: Late) {
         if let Some(session) = usize::try_from(number).ok().and_then(|number| self.get_mut(number)) {
-            session.last_seen = last_seen;
+            session.add(late);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::insights::Tally;
-use crate::model::{End, FourTuple, RecipientOutcome, Session, StartTls, Transaction};
+use crate::model::{End, FourTuple, Late, RecipientOutcome, Session, StartTls, Transaction};
 use crate::output::time::Time;
 use crate::report::{Capture, CaptureFile, Occurrences, Report, Summary, in_order};
 use crate::run::Collector;
@@ -39,7 +39,7 @@ impl Collector for Overview {
         self.add(&session);
     }
 
-    fn late(&mut self, _: u64, _: Time) {}
+    fn late(&mut self, _: u64, _: Late) {}
 }
 
 impl Overview {

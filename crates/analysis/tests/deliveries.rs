@@ -200,6 +200,29 @@ fn every_packet_twice() {
     }
 }
 
+/// The law of conservation, for a session that is over: `payload` counts each copy, of the octets behind its end, too.
+#[test]
+fn every_packet_again_behind_the_end() {
+    let packets = deliver(<[Vec<u8>]>::to_vec);
+    let once = analyse(&[&packets]);
+    let again = analyse(&[&copied([&packets[..], &packets[..]].concat(), |_| 1)]);
+    assert_eq!(essence(again.clone()), reference());
+    let last_seen = |document: &Value| session(document)["last_seen"].as_f64().expect("a time");
+    assert!(last_seen(&again) > last_seen(&once), "the copies are packets of the connection");
+    for side in ["client", "server"] {
+        let figure = |document: &Value, name| session(document)["octets"][side][name].as_u64().expect("a figure");
+        assert_eq!(figure(&again, "delivered"), figure(&once, "delivered"));
+        assert_eq!(figure(&again, "retransmitted"), figure(&once, "payload"));
+        assert_eq!(figure(&again, "payload"), 2 * figure(&once, "payload"));
+    }
+    assert_eq!(again["capture"]["unclaimed_octets"], 0);
+}
+
+/// The only session.
+fn session(document: &Value) -> &Value {
+    document["sessions"].as_object().and_then(|sessions| sessions.values().next()).expect("a session")
+}
+
 /// All of the connection up to its close, then all of it once more.
 #[test]
 fn every_packet_again_much_later() {

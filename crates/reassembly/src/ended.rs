@@ -10,9 +10,10 @@
 
 use capture::{Segment, SeqNumber, Timestamp};
 
-use crate::FlowLimits;
+use crate::event::{Direction, PerDirection};
 use crate::flow::Claim;
 use crate::key::{FlowKey, Side};
+use crate::{FlowLimits, LateSegment, StreamOctets};
 
 /// See the module.
 #[derive(Debug)]
@@ -21,8 +22,20 @@ pub(crate) struct Ended {
     pub(crate) last_seen: Timestamp,
     /// What the observer calls it.
     pub(crate) number: Option<u64>,
-    pub(crate) low: Beginning,
-    pub(crate) high: Beginning,
+    pub(crate) originator: Side,
+    pub(crate) streams: PerDirection<Extent>,
+    /// Whether the observer did not want to hear of it.
+    pub(crate) ignored: bool,
+}
+
+/// The stream of a side, once nothing will be added to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) beginning: Beginning,
+    /// The number behind its last octet, that of the FIN.
+    pub(crate) end: Option<SeqNumber>,
+    /// How long it is.
+    pub(crate) octets: u64,
 }
 
 /// How a side's stream began.
@@ -50,14 +63,78 @@ impl Ended {
         if segment.timestamp.since(self.last_seen) > limits.linger_time {
             return if segment.flags.rst { Claim::Tail } else { Claim::Next(None) };
         }
-        let own = match side {
-            Side::Low => self.low,
-            Side::High => self.high,
-        };
+        let own = self.streams[self.direction(side)].beginning;
         if segment.flags.syn && !own.can_be(segment.seq) {
             return Claim::Next(None);
         }
         self.last_seen = self.last_seen.max(segment.timestamp);
-        Claim::Tail
+        Claim::Own
+    }
+
+    fn direction(&self, side: Side) -> Direction {
+        if side == self.originator { Direction::FromOriginator } else { Direction::FromResponder }
+    }
+
+    /// What a segment that came late adds to what became of the payload octets. Its octets are not there any more to be
+    /// compared with: those that have a place in the stream count as the same.
+    pub(crate) fn late(&self, side: Side, segment: &Segment<'_>) -> LateSegment {
+        let direction = self.direction(side);
+        let payload = segment.payload.len() as u64;
+        let is_text = !segment.flags.rst && !self.ignored;
+        let retransmitted = if is_text { self.streams[direction].overlap(segment) } else { 0 };
+        let octets =
+            StreamOctets { payload, retransmitted, discarded: payload - retransmitted, ..StreamOctets::default() };
+        LateSegment { last_seen: self.last_seen, direction, octets }
+    }
+}
+
+impl Extent {
+    /// How many octets of a segment have a place in the stream.
+    fn overlap(&self, segment: &Segment<'_>) -> u64 {
+        let Some(end) = self.end else { return 0 };
+        let first = if segment.flags.syn { segment.seq.plus(1) } else { segment.seq };
+        // Octets between the segment's first one and the end of the stream.
+        let Ok(behind) = u64::try_from(-i64::from(first.distance_from(end))) else { return 0 };
+        let payload = segment.payload.len() as u64;
+        let before = behind.saturating_sub(self.octets).min(payload);
+        (payload - before).min(behind - before.min(behind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(seq: u32, payload: &[u8]) -> Segment<'_> {
+        Segment {
+            source: ([192, 0, 2, 1], 40_000).into(),
+            destination: ([198, 51, 100, 2], 25).into(),
+            seq: SeqNumber::new(seq),
+            ack: None,
+            flags: capture::Flags { syn: false, fin: false, rst: false },
+            payload,
+            window: 0,
+            window_scale: None,
+            payload_at: None,
+            missing: 0,
+            timestamp: Timestamp::from_nanos(0),
+            encapsulation: capture::Encapsulation::default(),
+        }
+    }
+
+    /// RFC 9293 §3.4: numbers are compared modulo 2^32. The stream is of ten octets, from 2^32 - 4 to 5.
+    #[test]
+    fn octets_before_and_behind_the_stream_have_no_place_in_it() {
+        let first = SeqNumber::new(u32::MAX - 3);
+        let stream = Extent { beginning: Beginning::At(first), end: Some(first.plus(10)), octets: 10 };
+        let overlap = |seq, payload: &[u8]| stream.overlap(&segment(seq, payload));
+        assert_eq!(overlap(u32::MAX - 3, b"0123456789"), 10);
+        assert_eq!(overlap(u32::MAX - 5, b"..0123456789.."), 10);
+        assert_eq!(overlap(0, b"456"), 3);
+        assert_eq!(overlap(5, b"9.."), 1);
+        assert_eq!(overlap(6, b"..."), 0);
+        assert_eq!(overlap(u32::MAX - 6, b"..."), 0);
+        assert_eq!(overlap(u32::MAX - 5, b"..0"), 1);
+        assert_eq!(Extent { end: None, ..stream }.overlap(&segment(0, b"456")), 0);
     }
 }

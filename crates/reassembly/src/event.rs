@@ -4,7 +4,7 @@ use std::ops::{Index, IndexMut, Not};
 
 use capture::Timestamp;
 
-use crate::{Flow, FlowInfo};
+use crate::{Flow, FlowInfo, StreamOctets};
 
 /// Which side sent: the one that opened the connection, or the one that was called.
 ///
@@ -203,8 +203,19 @@ pub trait FlowObserver {
     /// it a number, it is told of segments that come while the connection is still remembered.
     fn close(&mut self, flow: Flow<Self::State>, end: FlowEnd) -> Option<u64>;
 
-    /// A segment of the connection that was given this number came after it had been closed, and later than all before.
-    fn late(&mut self, number: u64, timestamp: Timestamp) {
-        let _ = (number, timestamp);
+    /// A segment of the connection that was given this number came after it had been closed.
+    fn late(&mut self, number: u64, segment: LateSegment) {
+        let _ = (number, segment);
     }
+}
+
+/// What a segment changes that came after its connection had been handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateSegment {
+    /// The latest packet of the connection, this one or one before.
+    pub last_seen: Timestamp,
+    /// Who sent it.
+    pub direction: Direction,
+    /// What is to be added to [`Flow::octets`] of this direction: the stream itself has not become longer.
+    pub octets: StreamOctets,
 }

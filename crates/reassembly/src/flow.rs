@@ -18,10 +18,10 @@ use capture::{Encapsulation, Segment, SeqNumber, Timestamp};
 
 use crate::FlowLimits;
 use crate::conversation::{Conversation, Emit};
-use crate::ended::Ended;
+use crate::ended::{Ended, Extent};
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
-use crate::stream::StreamOctets;
+use crate::stream::{Stream, StreamOctets};
 
 /// A connection with what its observer keeps for it. Owned: it can be moved to another table or thread.
 #[derive(Debug)]
@@ -306,13 +306,21 @@ impl<S> Flow<S> {
 
     /// What is remembered of it once it was handed over.
     pub(crate) fn remembered(&self) -> Ended {
-        let beginning = |side| self.conversation.streams[self.direction(side)].beginning();
+        let Conversation { streams, ignored, .. } = &self.conversation;
+        let extent = |direction| {
+            let stream: &Stream = &streams[direction];
+            Extent { beginning: stream.beginning(), end: stream.expected(), octets: stream.next }
+        };
         Ended {
             key: self.info.key,
             last_seen: self.info.last_seen,
             number: None,
-            low: beginning(Side::Low),
-            high: beginning(Side::High),
+            originator: self.originator_side,
+            streams: PerDirection {
+                from_originator: extent(Direction::FromOriginator),
+                from_responder: extent(Direction::FromResponder),
+            },
+            ignored: *ignored,
         }
     }
 

@@ -29,6 +29,9 @@ const SEGMENTS: usize = 16;
 /// What a ring begins with, in octets.
 const LEAST_OCTETS: usize = 512;
 
+/// How many times as long a ring becomes, at least.
+const GROWTH: usize = 4;
+
 impl History {
     /// Copies the octets of a segment that were delivered at `offset`. At most the last `limit` octets are kept, a power of
     /// two of them. Returns by how much its memory has grown.
@@ -86,10 +89,12 @@ impl History {
 
     fn grow(&mut self, octets: usize, limit: usize) -> usize {
         let largest = limit.checked_ilog2().map_or(0, |log| 1 << log);
-        let wanted = octets.max(LEAST_OCTETS).checked_next_power_of_two().unwrap_or(largest).min(largest);
-        if wanted <= self.ring.len() {
+        if octets <= self.ring.len() || self.ring.len() == largest {
             return 0;
         }
+        // By four at least: most directions are either short, or soon at the limit.
+        let least = (self.ring.len() * GROWTH).max(LEAST_OCTETS);
+        let wanted = octets.max(least).checked_next_power_of_two().unwrap_or(largest).min(largest);
         let smaller = std::mem::replace(&mut self.ring, vec![0; wanted]);
         let mut at = self.start;
         // In runs up to where the smaller ring wraps, which is where the larger one may.

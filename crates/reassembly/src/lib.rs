@@ -46,7 +46,7 @@ mod stream;
 mod table;
 
 pub use event::{
-    Comparison, Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, PerDirection, StreamEvent,
+    Comparison, Direction, FlowEnd, FlowObserver, FlowStart, GapCause, Interest, LateSegment, PerDirection, StreamEvent,
 };
 pub use flow::{Flow, FlowInfo};
 pub use key::FlowKey;

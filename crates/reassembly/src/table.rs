@@ -68,8 +68,8 @@ impl<S> FlowTable<S> {
         self.connections
     }
 
-    /// Payload octets of segments that belong to no connection: resets of unknown ones, and what has come long after the
-    /// end of one.
+    /// Payload octets of segments that belong to no connection: resets of unknown ones and of those that have been silent
+    /// for too long, and late segments of connections that the observer gave no number.
     pub fn unclaimed_octets(&self) -> u64 {
         self.unclaimed_octets
     }
@@ -142,14 +142,12 @@ impl<S> FlowTable<S> {
         let claim = match &mut self.flows.get_mut(slot as usize)?.entry {
             Entry::Flow(flow) => flow.claim(side, segment, &self.limits),
             Entry::Ended(ended) => {
-                let before = ended.last_seen;
                 let claim = ended.claim(side, segment, &self.limits);
-                if ended.last_seen > before
-                    && let Some(number) = ended.number
-                {
-                    observer.late(number, segment.timestamp);
-                }
-                if matches!(claim, Claim::Tail) {
+                if matches!(claim, Claim::Own) {
+                    match ended.number {
+                        Some(number) => observer.late(number, ended.late(side, segment)),
+                        None => self.unclaimed_octets += segment.payload.len() as u64,
+                    }
                     self.touch(slot, Rank::Lingering);
                 }
                 claim

@@ -44,8 +44,17 @@ impl Body {
         }
         let limit = if self.options.body { self.options.body_limit } else { self.options.header_limit };
         let room = limit.saturating_sub(self.kept.len());
+        let within = octets.get(..room).unwrap_or(octets);
+        if self.kept.is_empty()
+            && !self.options.body
+            && let Some(header) = end_of_header(within, 0).and_then(|end| octets.get(..end))
+        {
+            self.kept = header.to_vec();
+            self.header_end = Some(header.len());
+            return;
+        }
         // Copied: the segment's buffer is gone before the message is complete.
-        self.kept.extend_from_slice(octets.get(..room).unwrap_or(octets));
+        self.kept.extend_from_slice(within);
         self.cut |= self.options.body && room < octets.len();
         if self.header_end.is_none() {
             let new = octets.len().min(room);

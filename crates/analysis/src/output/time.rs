@@ -28,11 +28,11 @@ impl Serialize for Time {
     }
 }
 
-/// The digits of a time, made from the last to the first. There are several times in every command and reply, so they
-/// are made without asking for memory and without the machinery of `fmt`.
+/// The digits of a time. There are several times in every command and reply, so they are made without asking for memory
+/// and without the machinery of `fmt`.
 struct Digits {
     text: [u8; LONGEST],
-    start: usize,
+    len: usize,
 }
 
 /// A sign, eleven digits of seconds (an `i64` of nanoseconds holds ten), a point and nine more.
@@ -41,40 +41,35 @@ const LONGEST: usize = 22;
 impl Digits {
     fn of(time: Time) -> Self {
         let nanos = time.0.as_nanos();
-        let (seconds, fraction) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
-        let mut digits = Self { text: [b'0'; LONGEST], start: LONGEST };
-        if fraction.is_multiple_of(1000) {
-            digits.number(fraction / 1000, 6);
-        } else {
-            digits.number(fraction, 9);
-        }
-        digits.push(b'.');
-        digits.number(seconds, 1);
+        let (seconds, fraction) = (nanos.unsigned_abs() / NANOS_PER_SECOND, nanos.unsigned_abs() % NANOS_PER_SECOND);
+        let mut digits = Self { text: [0; LONGEST], len: 0 };
         if nanos < 0 {
-            digits.push(b'-');
+            digits.push("-");
         }
+        let mut buffer = itoa::Buffer::new();
+        digits.push(buffer.format(seconds));
+        digits.push(".");
+        // A digit in front keeps the zeros that the fraction begins with.
+        let fraction =
+            if fraction.is_multiple_of(1000) { fraction / 1000 + 1_000_000 } else { fraction + NANOS_PER_SECOND };
+        digits.push(buffer.format(fraction).get(1..).unwrap_or_default());
         digits
     }
 
-    fn push(&mut self, octet: u8) {
-        self.start = self.start.saturating_sub(1);
-        if let Some(place) = self.text.get_mut(self.start) {
-            *place = octet;
-        }
-    }
-
-    fn number(&mut self, mut value: u64, at_least: usize) {
-        let end = self.start.saturating_sub(at_least);
-        while value > 0 || self.start > end {
-            self.push(b'0' + u8::try_from(value % 10).unwrap_or_default());
-            value /= 10;
+    fn push(&mut self, text: &str) {
+        let end = self.len + text.len();
+        if let Some(place) = self.text.get_mut(self.len..end) {
+            place.copy_from_slice(text.as_bytes());
+            self.len = end;
         }
     }
 
     fn as_str(&self) -> &str {
-        self.text.get(self.start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+        self.text.get(..self.len).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
     }
 }
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -91,11 +91,14 @@ pub(crate) struct Dialogue {
     pub(super) limits: LimitsReached,
 }
 
+/// As many commands, and as many replies, a session of one mail has.
+const USUAL_RECORDS: usize = 8;
+
 impl Dialogue {
     pub(crate) fn new(options: Options, handshake_seen: bool) -> Self {
         Self {
-            commands: Vec::new(),
-            responses: Vec::new(),
+            commands: Vec::with_capacity(USUAL_RECORDS),
+            responses: Vec::with_capacity(USUAL_RECORDS),
             claimed_client: None,
             greeting: None,
             greeting_expected: handshake_seen,

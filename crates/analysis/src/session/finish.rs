@@ -10,7 +10,7 @@ use smtp_parser::SmtpEvent;
 use super::auth::AuthOutcome;
 use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
 use crate::community_id::community_id;
-use crate::model::{DirectionOctets, Directions, End, Octets, Response, Session, Start, Transaction};
+use crate::model::{Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
 use crate::tls;
 
@@ -45,7 +45,7 @@ impl Tracker {
             Direction::FromOriginator => (info.originator, info.responder),
             Direction::FromResponder => (info.responder, info.originator),
         };
-        let octets = Octets { client: octets(flow, client), server: octets(flow, !client) };
+        let octets = Octets { client: flow.octets(client).into(), server: flow.octets(!client).into() };
         self.into_session(client_address, server_address, info, octets, end, limits)
     }
 
@@ -148,18 +148,6 @@ fn locate_replies(transactions: &mut [Transaction], responses: &[Response]) {
     for transaction in transactions {
         from = end_before(from, transaction.commands.start);
         transaction.responses = from..end_before(from, transaction.commands.end);
-    }
-}
-
-fn octets<S>(flow: &Flow<S>, direction: Direction) -> DirectionOctets {
-    let octets = flow.octets(direction);
-    DirectionOctets {
-        payload: octets.payload,
-        delivered: octets.delivered,
-        retransmitted: octets.retransmitted,
-        missing: octets.missing,
-        conflicting: octets.conflicting,
-        discarded: octets.discarded,
     }
 }
 

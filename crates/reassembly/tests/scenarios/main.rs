@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use capture::{Flags, Segment, SeqNumber, Timestamp};
 use reassembly::{
     Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowStart, FlowTable, Interest,
-    PerDirection, StreamEvent, StreamOctets,
+    LateSegment, PerDirection, StreamEvent, StreamOctets,
 };
 
 /// A segment to be: `c(seq)` from the client, `s(seq)` from the server.
@@ -156,9 +156,13 @@ impl FlowObserver for Recorder {
         Some(self.flows.len() as u64 - 1)
     }
 
-    fn late(&mut self, number: u64, timestamp: Timestamp) {
+    fn late(&mut self, number: u64, segment: LateSegment) {
         let flow = self.flows.get_mut(usize::try_from(number).unwrap()).unwrap();
-        flow.last_seen = timestamp.as_nanos() / 1_000_000;
+        flow.last_seen = segment.last_seen.as_nanos() / 1_000_000;
+        let octets = flow.octets.get_mut(segment.direction as usize).unwrap();
+        octets.payload += segment.octets.payload;
+        octets.retransmitted += segment.octets.retransmitted;
+        octets.discarded += segment.octets.discarded;
     }
 }
 
