@@ -63,8 +63,11 @@ impl Ended {
         if segment.timestamp.since(self.last_seen) > limits.linger_time {
             return if segment.flags.rst { Claim::Tail } else { Claim::Next(None) };
         }
-        let own = self.streams[self.direction(side)].beginning;
-        if segment.flags.syn && !own.can_be(segment.seq) {
+        let own = self.streams[self.direction(side)];
+        if segment.flags.syn && !own.beginning.can_be(segment.seq) {
+            return Claim::Next(None);
+        }
+        if !segment.payload.is_empty() && !segment.flags.rst && own.is_far_from(segment) {
             return Claim::Next(None);
         }
         self.last_seen = self.last_seen.max(segment.timestamp);
@@ -88,7 +91,19 @@ impl Ended {
     }
 }
 
+/// Octets that are further away from a stream than this are of another one, whose SYN was not captured: what a sender says
+/// behind its FIN follows it, while the numbers of the next connection begin anywhere (RFC 9293 §3.4.1).
+const FAR: u64 = 1 << 20;
+
 impl Extent {
+    /// Whether the octets of a segment are so far before or behind the stream that they cannot be of it.
+    fn is_far_from(&self, segment: &Segment<'_>) -> bool {
+        let Some(end) = self.end else { return false };
+        let distance = i64::from(segment.seq.distance_from(end));
+        let allowed = if distance > 0 { FAR } else { self.octets.saturating_add(FAR) };
+        distance.unsigned_abs() > allowed
+    }
+
     /// How many octets of a segment have a place in the stream.
     fn overlap(&self, segment: &Segment<'_>) -> u64 {
         let Some(end) = self.end else { return 0 };
@@ -136,5 +151,24 @@ mod tests {
         assert_eq!(overlap(u32::MAX - 6, b"..."), 0);
         assert_eq!(overlap(u32::MAX - 5, b"..0"), 1);
         assert_eq!(Extent { end: None, ..stream }.overlap(&segment(0, b"456")), 0);
+    }
+
+    #[test]
+    fn far_from_a_stream_is_what_lies_a_mebioctet_before_or_behind_it() {
+        let first = SeqNumber::new(100);
+        let octets = 5 << 20;
+        let stream = Extent { beginning: Beginning::At(first), end: Some(first.plus(5 << 20)), octets };
+        let is_far = |seq: SeqNumber| stream.is_far_from(&Segment { seq, ..segment(0, b"x") });
+        let near = [
+            first,
+            first.plus(1 << 20),
+            first.plus(5 << 20),
+            first.plus(6 << 20),
+            first.plus(0_u32.wrapping_sub(1 << 20)),
+        ];
+        assert_eq!(near.map(is_far), [false; 5]);
+        let far = [first.plus((6 << 20) + 1), first.plus(0_u32.wrapping_sub((1 << 20) + 1)), first.plus(1 << 31)];
+        assert_eq!(far.map(is_far), [true; 3]);
+        assert!(!Extent { end: None, ..stream }.is_far_from(&segment(1 << 31, b"x")));
     }
 }

@@ -255,6 +255,25 @@ fn late_segments_of_a_closed_connection_are_no_new_one() {
     assert_eq!((seen.end, seen.last_seen), (Some(FlowEnd::Closed), 30));
 }
 
+/// The next connection's handshake was not captured: its octets are not near those of the one that is over. What a side
+/// sends behind its FIN is.
+#[test]
+fn the_same_4_tuple_again_behind_a_close_without_its_handshake() {
+    let closed = after_handshake([
+        c(100).ack(500).data("ab").fin(),
+        s(500).ack(103).fin(),
+        c(103).ack(501),
+        c(103).ack(501).data("behind the FIN"),
+    ]);
+    let begun_by_client = [c(70_000_000).ack(90_000_000).data("EHLO"), s(90_000_000).ack(70_000_004).data("250")];
+    let begun_by_server = [s(90_000_000).ack(70_000_000).data("220"), c(70_000_000).ack(90_000_003).data("EHLO")];
+    for (again, story) in [(begun_by_client, " >EHLO <250"), (begun_by_server, " >220 <EHLO")] {
+        let flows = watch(&[closed.as_slice(), &again].concat());
+        assert_eq!(flows.iter().map(|flow| flow.story.as_str()).collect::<Vec<_>>(), [" >ab >. <.", story]);
+        assert_eq!((flows[0].octets[0].discarded, flows[1].start), (14, Some(FlowStart::Midstream)));
+    }
+}
+
 /// RFC 9293 §3.6: a connection is closed when each side's FIN was sent and acknowledged. Nothing can follow, so that its
 /// observer need not wait for the end of the time that it is remembered.
 #[test]
