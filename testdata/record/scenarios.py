@@ -170,8 +170,8 @@ def exim_early_pipelining():
             time.sleep(2)
         c.expect([Session("127.0.0.1:2526", "220 EHLO 250 MAIL 250 RCPT 250 BDAT QUIT 250 221", helo="exim.example.net", starttls="offered",
                           mails=[Mail(ALICE, "bob@early.test+", "BDAT", message=mail, octets="wire")]) for mail in mails],
-                 "Exim to Exim with PIPECONNECT: in the second connection the client, which remembers what the server offers, sends EHLO, MAIL and "
-                 "RCPT before the greeting.")
+                 "Exim to Exim with PIPECONNECT: in the second connection the client, which remembers what the server offers, sends all before "
+                 "the greeting: EHLO, MAIL, RCPT and BDAT LAST in one segment, the whole chunk and QUIT with FIN in the next.")
 
 
 # 4. BDAT
@@ -206,8 +206,8 @@ def postfix_bdat_chunks():
         s.quit()
         c.expect([Session(f"{POSTFIX}:25", "220 EHLO 250 MAIL 250 RCPT 250 BDAT 250 BDAT 250 BDAT 250 BDAT 250 QUIT 221", starttls="offered",
                           mails=[Mail(ALICE, f"{BOB}+", "BDAT", message=mail)])],
-                 "Four chunks that cut header lines, one of a single octet; the text holds dot lines and the words QUIT and RSET. "
-                 "Command and chunk are in different segments.")
+                 "Four chunks, one of a single octet: the first ends within a header line, the second and the third within the first line of the text. "
+                 "The text holds dot lines and the words QUIT and RSET. Command and chunk are in different segments.")
 
 
 @scenario
@@ -270,8 +270,8 @@ def exim_relays_with_bdat():
         time.sleep(2)
         c.expect([Session("127.0.0.1:2526", "220 EHLO 250 MAIL RCPT BDAT 250 250 250 BDAT QUIT 250 221", helo="exim.example.net", starttls="offered",
                           mails=[Mail(ALICE, "bob@chunk.test+", "BDAT", message=mail, octets="wire")])],
-                 "Exim as a client sends the header pipelined with the envelope, as one chunk, and the text of 30 kB as the last chunk, with QUIT in its last segment; "
-                 "the reply to the last chunk has two lines.")
+                 "Exim as a client sends the header pipelined with the envelope, as one chunk, and the text of 30 kB as the last chunk; QUIT follows before the reply, "
+                 "in a segment of its own with FIN. The reply to the last chunk has two lines.")
 
 
 # 5. AUTH
@@ -295,7 +295,7 @@ def postfix_auth_plain():
         c.expect([session("AUTH 235", ("alice", "success")), session("AUTH 334 235", ("alice", "success")),
                   session("AUTH 535", ("alice", "failure")), session("AUTH 334 535", ("alice", "failure")),
                   session("AUTH 334 501 AUTH 235", (None, "aborted"), ("alice", "success"))],
-                 "AUTH PLAIN five times: with and without initial response, right and wrong password, cancelled by * and then done.")
+                 "AUTH PLAIN six times in five connections: with and without initial response, right and wrong password; in the last, cancelled by * and then done.")
 
 
 @scenario
@@ -618,7 +618,7 @@ def aiosmtpd_smtputf8():
         with python(AIOSMTPD, 25) as s:
             s.sendmail("jürgen@exämple.test", ["用户@example.net"], mail.raw, mail_options=["SMTPUTF8", "BODY=8BITMIME"])
         c.expect([Session(f"{AIOSMTPD}:25", ONE_MAIL, mails=[Mail("jürgen@exämple.test", "用户@example.net+", message=mail)])],
-                 "The same mail from Python smtplib to aiosmtpd.")
+                 "The mail of postfix-smtputf8, addresses and message, from Python smtplib to aiosmtpd.")
 
 
 @scenario
