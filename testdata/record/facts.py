@@ -1,9 +1,9 @@
 """Facts about a capture, from what the driver sent and was answered.
 
 Each scenario in scenarios.py states by hand what its sessions hold (`Session`, `Mail`). This module adds what only
-the capture can know, ports and packet times, which tshark reads, and it holds the hand-written dialogue against the
-two streams as tshark puts them together: reply codes, commands and message octets must be there as stated. Nothing
-here comes from smtpscope.
+the capture can know, ports, packet times and what a server added to a mail, which tshark reads, and it holds the
+hand-written dialogue against the two streams as tshark puts them together: reply codes, commands and message octets
+must be there as stated. Nothing here comes from smtpscope.
 """
 import decimal
 import hashlib
@@ -118,11 +118,14 @@ def message_facts(mail, contents):
     message, empty = mail.message, {"message_bytes": None, "subject": None, "from": None, "from_header": None, "to": [], "message_id": None, "attachments": []}
     if message is None:
         return empty
-    octets = len(message.raw)
+    octets, message_id = len(message.raw), message.message_id
     if mail.octets == "wire":
-        octets = next(len(c) for c in contents if message.raw.split(b"\r\n\r\n", 1)[1] in c)
+        content = next(c for c in contents if message.raw.split(b"\r\n\r\n", 1)[1] in c)
+        octets = len(content)
+        if isinstance(message_id, re.Pattern):  # a server made it: only its form can be stated
+            message_id = message_id.search(content).group(1).decode()
     return {"message_bytes": octets if mail.octets else None, "subject": message.subject, "from": message.sender,
-            "from_header": message.from_header, "to": message.to, "message_id": message.message_id,
+            "from_header": message.from_header, "to": message.to, "message_id": message_id,
             "attachments": message.attachments if mail.octets else message.cut_attachments}
 
 

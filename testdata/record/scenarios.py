@@ -1,6 +1,7 @@
 """The scenarios. Each records one capture and states by hand what it holds."""
 import imaplib
 import poplib
+import re
 import time
 
 import messages as m
@@ -170,8 +171,8 @@ def exim_early_pipelining():
             time.sleep(2)
         c.expect([Session("127.0.0.1:2526", "220 EHLO 250 MAIL 250 RCPT 250 BDAT QUIT 250 221", helo="exim.example.net", starttls="offered",
                           mails=[Mail(ALICE, "bob@early.test+", "BDAT", message=mail, octets="wire")]) for mail in mails],
-                 "Exim to Exim with PIPECONNECT: in the second connection the client, which remembers what the server offers, sends EHLO, MAIL and "
-                 "RCPT before the greeting.")
+                 "Exim to Exim with PIPECONNECT: in the second connection the client, which remembers what the server offers, sends all before "
+                 "the greeting: EHLO, MAIL, RCPT and BDAT LAST in one segment, the whole chunk and QUIT with FIN in the next.")
 
 
 # 4. BDAT
@@ -206,8 +207,8 @@ def postfix_bdat_chunks():
         s.quit()
         c.expect([Session(f"{POSTFIX}:25", "220 EHLO 250 MAIL 250 RCPT 250 BDAT 250 BDAT 250 BDAT 250 BDAT 250 QUIT 221", starttls="offered",
                           mails=[Mail(ALICE, f"{BOB}+", "BDAT", message=mail)])],
-                 "Four chunks that cut header lines, one of a single octet; the text holds dot lines and the words QUIT and RSET. "
-                 "Command and chunk are in different segments.")
+                 "Four chunks, one of a single octet: the first ends within a header line, the second and the third within the first line of the text. "
+                 "The text holds dot lines and the words QUIT and RSET. Command and chunk are in different segments.")
 
 
 @scenario
@@ -254,12 +255,9 @@ def postfix_bdat_refused():
         s.reply()
         s.quit()
         c.expect([Session(f"{POSTFIX}:25", "220 EHLO 250 MAIL 250 RCPT 550 BDAT 554 RSET 250 BDAT 503 QUIT 221", starttls="offered",
-                          mails=[Mail(ALICE, "nobody@example.net-", "BDAT", "rejected", 554)])],
+                          mails=[Mail(ALICE, "nobody@example.net-", "BDAT", "rejected", 554, mail)])],
                  "BDAT with no valid recipient (554), then BDAT without MAIL whose chunk is the word QUIT (503). The server reads the "
-                 "octets of a refused chunk all the same (RFC 3030 section 2).",
-                 open_places=[("sessions[0].transactions[0].message_bytes", [len(mail.raw)], "the chunk was sent and refused"),
-                              ("sessions[0].transactions[0].via", [None], "BDAT was refused"),
-                              *((f"sessions[0].transactions[0].{k}", ["*"], "the chunk was sent and refused") for k in ("subject", "from", "to", "message_id"))])
+                 "octets of a refused chunk all the same (RFC 3030 section 2).")
 
 
 @scenario
@@ -270,8 +268,8 @@ def exim_relays_with_bdat():
         time.sleep(2)
         c.expect([Session("127.0.0.1:2526", "220 EHLO 250 MAIL RCPT BDAT 250 250 250 BDAT QUIT 250 221", helo="exim.example.net", starttls="offered",
                           mails=[Mail(ALICE, "bob@chunk.test+", "BDAT", message=mail, octets="wire")])],
-                 "Exim as a client sends the header pipelined with the envelope, as one chunk, and the text of 30 kB as the last chunk, with QUIT in its last segment; "
-                 "the reply to the last chunk has two lines.")
+                 "Exim as a client sends the header pipelined with the envelope, as one chunk, and the text of 30 kB as the last chunk; QUIT follows before the reply, "
+                 "in a segment of its own with FIN. The reply to the last chunk has two lines.")
 
 
 # 5. AUTH
@@ -295,7 +293,7 @@ def postfix_auth_plain():
         c.expect([session("AUTH 235", ("alice", "success")), session("AUTH 334 235", ("alice", "success")),
                   session("AUTH 535", ("alice", "failure")), session("AUTH 334 535", ("alice", "failure")),
                   session("AUTH 334 501 AUTH 235", (None, "aborted"), ("alice", "success"))],
-                 "AUTH PLAIN five times: with and without initial response, right and wrong password, cancelled by * and then done.")
+                 "AUTH PLAIN six times in five connections: with and without initial response, right and wrong password; in the last, cancelled by * and then done.")
 
 
 @scenario
@@ -583,7 +581,8 @@ def aiosmtpd_data_refused():
 def postfix_bounce():
     mail = plain("To someone Exim does not know", "bounce", to=["nobody@exim.test"], sender="alice@open.test")
     bounce = m.Message(b"\r\n\r\nThis is the mail system at host mx.example.net.", "Undelivered Mail Returned to Sender", "MAILER-DAEMON@mx.example.net",
-                       "Mail Delivery System <MAILER-DAEMON@mx.example.net>", ["alice@open.test"])
+                       "Mail Delivery System <MAILER-DAEMON@mx.example.net>", ["alice@open.test"],
+                       re.compile(rb"^Message-Id: <(\d{14}\.[0-9A-F]+@mx\.example\.net)>\r$", re.M))
     with capture("postfix-bounce", f"port 25 and src or dst host {EXIM} or (port 25 and host {OPENSMTPD})") as c:
         with python("127.0.0.1", 25, source="127.0.0.1") as s:
             s.sendmail("alice@open.test", ["nobody@exim.test"], mail.raw)
@@ -592,8 +591,7 @@ def postfix_bounce():
                           mails=[Mail("alice@open.test", "nobody@exim.test-", outcome="rejected", final=503)]),
                   Session(f"{OPENSMTPD}:25", ONE_MAIL, helo="mx.example.net", starttls="offered",
                           mails=[Mail("", "alice@open.test+", message=bounce, octets="wire")])],
-                 "Postfix relays to Exim, which refuses the recipient, and sends the bounce (null sender, multipart/report) to OpenSMTPD.",
-                 open_places=[("sessions[1].transactions[0].message_id", ["*"], "made by Postfix")])
+                 "Postfix relays to Exim, which refuses the recipient, and sends the bounce (null sender, multipart/report) to OpenSMTPD.")
 
 
 # 11. SMTPUTF8, 8BITMIME
@@ -618,7 +616,7 @@ def aiosmtpd_smtputf8():
         with python(AIOSMTPD, 25) as s:
             s.sendmail("jürgen@exämple.test", ["用户@example.net"], mail.raw, mail_options=["SMTPUTF8", "BODY=8BITMIME"])
         c.expect([Session(f"{AIOSMTPD}:25", ONE_MAIL, mails=[Mail("jürgen@exämple.test", "用户@example.net+", message=mail)])],
-                 "The same mail from Python smtplib to aiosmtpd.")
+                 "The mail of postfix-smtputf8, addresses and message, from Python smtplib to aiosmtpd.")
 
 
 @scenario
@@ -935,8 +933,7 @@ def exim_prdr():
         c.expect([Session(f"{EXIM}:25", "220 EHLO 250 MAIL 250 RCPT 250 RCPT 250 DATA 354 353 250 550 250 QUIT 221", starttls="offered",
                           mails=[Mail(ALICE, f"{BOB}+ picky@example.net+", message=mail)])],
                  "PRDR: after the data come 353, a reply for each recipient (250 and 550), and the final 250.",
-                 open_places=[("sessions[0].transactions[0].final_reply", [353, 550], "five replies to the data"),
-                              ("sessions[0].transactions[0].rcpt_to[1].accepted", [False], "accepted at RCPT, refused after the data")])
+                 open_places=[("sessions[0].transactions[0].rcpt_to[1].accepted", [False], "accepted at RCPT, refused after the data")])
 
 
 # 21. What is not SMTP
@@ -1102,10 +1099,16 @@ def exim_bare_lf_dot():
 def opensmtpd_bare_lf_dot():
     def then(c, first, second, inner):
         first.raw += b"\n"
+        whole, where = len(first.raw + b".\r\n" + inner + second.raw), "whether the dot between bare line feeds ends the data"
         c.expect([Session(f"{OPENSMTPD}:25", "220 EHLO 250 MAIL 250 RCPT 250 DATA 354 500 MAIL RCPT DATA QUIT", starttls="offered",
-                          mails=[Mail(ALICE, f"{BOB}+", outcome="rejected", final=500, message=first, octets="bare")])],
+                          mails=[Mail(ALICE, f"{BOB}+", outcome="rejected", final=500, message=first, octets="bare"),
+                                 Mail("inner@example.org", f"{BOB}?", outcome="aborted", final=None, message=second)])],
                  "The same octets as in postfix-bare-lf-dot: OpenSMTPD sees more input before it has answered and closes with 500 5.5.1 Pipelining not supported.",
-                 open_places=[("sessions[0].commands", ["*"], "where the data end"), ("sessions[0].transactions", ["*"], "where the data end")])
+                 open_places=[("sessions[0].commands", ["EHLO MAIL RCPT DATA QUIT".split()], where),
+                              ("sessions[0].transactions[0].message_bytes", [whole], where),
+                              ("sessions[0].transactions[1]", ["absent"], where),
+                              *((f"sessions[0].transactions[1].{k}", [v], "what follows a DATA that was not answered")
+                                for k, v in (("message_bytes", None), ("subject", None), ("from", None), ("to", []), ("message_id", None)))])
     bare_lf_dot("opensmtpd-bare-lf-dot", OPENSMTPD, "offered", then)
 
 
