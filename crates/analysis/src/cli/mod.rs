@@ -119,7 +119,7 @@ const OUTPUT_OCTETS: usize = 256 << 10;
 /// The number of threads that was asked for, or that of the cores.
 fn jobs(command: &Command) -> NonZeroUsize {
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    command.common().jobs.unwrap_or_else(cores)
+    command.common().jobs.and_then(|jobs| NonZeroUsize::new(jobs.into())).unwrap_or_else(cores)
 }
 
 fn options(command: &Command) -> anyhow::Result<Options> {

@@ -86,6 +86,9 @@ pub(crate) struct Dialogue {
     pub(super) uncounted: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
+    /// The last DATA whose reply is settled, which is the command of the message behind it; `None` where it is not in the
+    /// capture.
+    pub(super) data_command: Option<usize>,
     /// What is not kept.
     pub(super) further: Option<Box<Further>>,
     pub(super) limits: LimitsReached,
@@ -122,6 +125,7 @@ impl Dialogue {
             claim_is_of_last_mail: false,
             uncounted: false,
             command_count: 0,
+            data_command: None,
             further: None,
             limits: LimitsReached::default(),
             options,
@@ -195,8 +199,7 @@ impl Dialogue {
 
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
-        let place = Place { command: self.command_count.checked_sub(1), timestamp };
-        self.body = Some((Body::new(self.options.message), place));
+        self.body = Some((Body::new(self.options.message), Place { command: self.data_command, timestamp }));
     }
 
     /// The message that is being received, behind DATA or in chunks.
@@ -360,6 +363,7 @@ impl Dialogue {
             if response.code.is(354) {
                 // Nor is DATA, but what comes now is a message, if the client is in the capture at all.
                 self.go_ahead = Some(response);
+                self.data_command = None;
                 return Next::Content;
             }
             self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());

@@ -30,6 +30,7 @@ impl Dialogue {
             }
             Kind::Rcpt(rcpt) => self.transactions.rcpt(rcpt, place, response),
             Kind::Data => {
+                self.data_command = place.command;
                 self.transactions.data(place, response);
                 return match response.map(Response::class) {
                     Some(3) => Next::Content,
@@ -99,6 +100,7 @@ impl Dialogue {
             Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
             Kind::Lost { .. } if response.is_some_and(|response| response.code.is(334)) => return Next::AuthResponse,
             Kind::Lost { .. } if response.is_some_and(|response| response.code.is(354)) => {
+                self.data_command = place.command;
                 self.transactions.data(place, response);
                 return Next::Content;
             }
