@@ -33,6 +33,7 @@ mod replies;
 mod tentative;
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 
 use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, ServerDecoder, SmtpEvent};
 
@@ -98,6 +99,8 @@ pub(crate) struct Tracker {
     awaited: Option<Awaited>,
     held: VecDeque<Held>,
     held_octets: usize,
+    /// What is held is being read.
+    reads_held: bool,
     options: Options,
     heard: Heard,
     /// STARTTLS was accepted, or the connection began with TLS.
@@ -118,8 +121,23 @@ pub(crate) struct Tracker {
 /// Client octets that wait for a reply.
 #[derive(Debug)]
 enum Held {
-    Octets(Vec<u8>, Stamp),
+    Octets(Unread, Stamp),
     Gap(u64, Stamp),
+}
+
+/// Octets of which some may have been read already.
+#[derive(Debug)]
+struct Unread {
+    octets: Vec<u8>,
+    read: usize,
+}
+
+impl Deref for Unread {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.octets.get(self.read..).unwrap_or_default()
+    }
 }
 
 /// What a reply decides.
@@ -166,6 +184,7 @@ impl Tracker {
             awaited: None,
             held: VecDeque::new(),
             held_octets: 0,
+            reads_held: false,
             options,
             heard: Heard::default(),
             tls: TlsState::None,
@@ -306,12 +325,21 @@ impl Tracker {
         self.client_octets(&[], at);
     }
 
-    fn client_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
-        self.listen_to_tls(Role::Client, bytes);
-        loop {
-            if self.awaited.is_some() {
-                return self.hold(bytes, at);
-            }
+    fn client_octets(&mut self, bytes: &[u8], at: Stamp) {
+        let read = self.follow(bytes, at);
+        let rest = bytes.get(read..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.hold(rest, Stamp { offset: at.offset + read as u64, ..at });
+        }
+    }
+
+    /// Reads the client's octets, all of them or up to where a reply decides what follows. Returns how many were read.
+    fn follow(&mut self, mut bytes: &[u8], mut at: Stamp) -> usize {
+        let mut read = 0;
+        if self.awaited.is_none() {
+            self.listen_to_tls(Role::Client, bytes);
+        }
+        while self.awaited.is_none() {
             let in_message = matches!(self.client.mode(), ClientMode::Content | ClientMode::Chunk { .. });
             let step = self.client.step(bytes);
             let consumed = step.consumed;
@@ -364,6 +392,7 @@ impl Tracker {
                 self.tentative = None;
             }
             at.offset += consumed as u64;
+            read += consumed;
             bytes = rest;
             if let Some(variant) = dot_line {
                 let shown = variant.as_str().to_owned();
@@ -375,27 +404,29 @@ impl Tracker {
             if self.awaited.is_some() && self.heard.server_is_missing {
                 self.assume();
                 if self.tls == TlsState::Agreed {
-                    return self.client_octets(bytes, at);
+                    self.listen_to_tls(Role::Client, bytes);
                 }
             }
             if !again && bytes.is_empty() {
-                return;
+                break;
             }
         }
+        read
     }
 
     fn hold(&mut self, bytes: &[u8], at: Stamp) {
-        if bytes.is_empty() {
-            return;
-        }
         // Copied: what these octets are is not known before the reply.
-        self.held.push_back(Held::Octets(bytes.to_vec(), at));
+        self.held.push_back(Held::Octets(Unread { octets: bytes.to_vec(), read: 0 }, at));
         self.held_octets += bytes.len();
         self.settle_lost_reply_to_data();
-        if self.held_octets > self.options.held_limit {
+        while self.held_octets > self.options.held_limit {
+            let before = self.held_octets;
             self.dialogue.limits.count(SessionLimit::Held, 1);
             self.heard.server_is_missing = !self.heard.server;
             self.assume();
+            if self.held_octets == before {
+                break;
+            }
         }
     }
 
@@ -442,6 +473,7 @@ impl Tracker {
             // The client of before is the server from now on. What it says is not taken for commands.
             Next::Reversed => self.go_opaque(),
         }
+        self.awaited = None;
         self.read_held();
     }
 
@@ -450,16 +482,30 @@ impl Tracker {
         matches!(self.held.front(), Some(Held::Octets(octets, _)) if begins_like_reply(octets))
     }
 
+    /// Reads what is held up to where the next reply decides. What is met on the way and lets more be read is followed
+    /// here, not in another call: a client can send thousands of such commands at once.
     fn read_held(&mut self) {
-        self.awaited = None;
-        self.held_octets = 0;
-        let held = std::mem::take(&mut self.held);
-        for item in held {
-            match item {
-                Held::Octets(bytes, at) => self.client_octets(&bytes, at),
+        if std::mem::replace(&mut self.reads_held, true) {
+            return;
+        }
+        while self.awaited.is_none()
+            && let Some(next) = self.held.pop_front()
+        {
+            match next {
+                Held::Octets(mut octets, at) => {
+                    self.held_octets -= octets.len();
+                    let read = self.follow(&octets, at);
+                    octets.read += read;
+                    if !octets.is_empty() {
+                        self.held_octets += octets.len();
+                        let at = Stamp { offset: at.offset + read as u64, ..at };
+                        self.held.push_front(Held::Octets(octets, at));
+                    }
+                }
                 Held::Gap(octets, at) => self.gap(Role::Client, octets, at),
             }
         }
+        self.reads_held = false;
     }
 
     /// Whether TLS begins with these octets, where it may; and what its handshake says in them.
@@ -566,6 +612,34 @@ mod tests {
             tracker.octets(Role::Client, &[b'x'; 30], stamp(6 + 30 * turn));
             assert!(tracker.held_octets <= 130, "{} octets are held", tracker.held_octets);
         }
+    }
+
+    /// A segment that was not cut by the network may hold tens of thousands of commands, each of which lets the next one be
+    /// read: they are read one behind the other, and not one within the other.
+    #[test]
+    fn as_many_commands_as_there_are_take_no_more_of_the_stack() {
+        for (verb, awaited) in [("STARTTLS\n", None), ("DATA\n", Some("554 no\r\n")), ("AUTH X\n", Some("504 no\r\n"))] {
+            let held_limit = if awaited.is_some() { 1 << 20 } else { 100 };
+            let mut tracker = Tracker::new(Options { held_limit, ..Options::default() }, true);
+            if let Some(reply) = awaited {
+                tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+                tracker.octets(Role::Client, verb.repeat(30_000).as_bytes(), stamp(0));
+                tracker.octets(Role::Server, reply.repeat(30_000).as_bytes(), stamp(7));
+            } else {
+                tracker.octets(Role::Client, verb.repeat(30_000).as_bytes(), stamp(0));
+            }
+            assert_eq!(tracker.dialogue.command_count, 30_000, "{verb}");
+            assert!(tracker.held_octets <= 100, "{verb}");
+        }
+    }
+
+    /// Beyond the limit each command is taken for accepted, one behind the other.
+    #[test]
+    fn no_more_is_held_than_the_limit_of_what_comes_at_once() {
+        let mut tracker = Tracker::new(Options { held_limit: 100, ..Options::default() }, true);
+        tracker.octets(Role::Server, b"220 a\r\n", stamp(0));
+        tracker.octets(Role::Client, "AUTH X\r\n".repeat(30_000).as_bytes(), stamp(0));
+        assert!(tracker.held_octets <= 100 && tracker.dialogue.command_count > 29_000);
     }
 
     /// A capture whose snap length leaves the headers alone has a gap for every segment.

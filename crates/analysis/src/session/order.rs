@@ -292,26 +292,28 @@ fn can_answer(kind: &Kind, code: u16) -> bool {
     }
 }
 
+/// Octets of what a client sends too early that are looked at: more than an excerpt shows, and a command's verb.
+const HASTE_SHOWN: usize = 512;
+
 impl Tracker {
     /// The first octets that the client sent before the reply that decides what they are.
     ///
     /// They are looked at when the reply has come, so that it makes no difference in how many pieces they came.
     pub(super) fn note_haste(&mut self) {
-        let Some(&Held::Octets(_, at)) = self.held.front() else { return };
-        let octets: Vec<u8> = self
-            .held
-            .iter()
-            .map_while(|held| match held {
-                Held::Octets(octets, _) => Some(octets.as_slice()),
-                Held::Gap(..) => None,
-            })
-            .flatten()
-            .copied()
-            .collect();
-        let octets = octets.as_slice();
+        let Some(Held::Octets(_, at)) = self.held.front() else { return };
+        let at = *at;
         if !self.heard.server || self.server_resumes || self.dialogue.replies_lost.is_some() {
             return;
         }
+        let held = || {
+            self.held.iter().map_while(|held| match held {
+                Held::Octets(octets, _) => Some(&**octets),
+                Held::Gap(..) => None,
+            })
+        };
+        // The first line tells, as far as it is shown.
+        let octets: Vec<u8> = held().flatten().copied().take(HASTE_SHOWN).collect();
+        let octets = octets.as_slice();
         let is_command = begins_like_command(octets);
         let line = octets.split(|octet| matches!(octet, b'\r' | b'\n')).next().unwrap_or_default();
         // No more than its verb is shown of a command: it may be AUTH.
@@ -321,7 +323,10 @@ impl Tracker {
             Some(Awaited::Data) => (AnomalyKind::InvalidPipelinedSequence, verb()),
             Some(Awaited::Auth) => (AnomalyKind::InvalidPipelinedSequence, REDACTED.to_owned()),
             Some(Awaited::StartTls) if is_command => (AnomalyKind::OctetsBehindStarttls, verb()),
-            Some(Awaited::StartTls) => (AnomalyKind::OctetsBehindStarttls, format!("{} octets", octets.len())),
+            Some(Awaited::StartTls) => {
+                let count: usize = held().map(<[u8]>::len).sum();
+                (AnomalyKind::OctetsBehindStarttls, format!("{count} octets"))
+            }
             // What may follow these before their reply is up to private or forgotten standards.
             Some(Awaited::EndOfMessage | Awaited::Blob(_) | Awaited::Roles) | None => return,
         };

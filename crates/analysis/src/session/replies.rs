@@ -91,9 +91,10 @@ impl Tracker {
         match self.tentative.take() {
             Some(tentative) if suspense.shows_more_than(explained) && begins_like_command(tentative.octets()) => {
                 let held = std::mem::take(&mut self.held);
-                self.held_octets = 0;
+                let octets = std::mem::take(&mut self.held_octets);
                 self.go_back_to(tentative);
                 self.held.extend(held);
+                self.held_octets += octets;
                 if self.awaited.is_none() {
                     self.read_held();
                 }
