@@ -120,6 +120,11 @@ impl AuthExchange {
         }
     }
 
+    /// The password or token, where the mechanism has shown it so far.
+    pub(crate) fn secret(&self) -> Option<Secret<'_>> {
+        self.sasl.password().or(self.sasl.token())
+    }
+
     /// Whether, by its mechanism, the client still has something to say: for captures without the server's side.
     pub(crate) fn expects_response(&self) -> bool {
         !self.cancelled && self.answers < self.responses_of_mechanism()
@@ -155,7 +160,7 @@ impl AuthExchange {
         let identity = self.sasl.identity();
         let name = |name: &Option<Vec<u8>>| name.as_deref().map(|name| text(name).into());
         let password = self.responses.as_ref().and_then(|_| self.sasl.password());
-        let secret = self.sasl.password().or(self.sasl.token());
+        let secret = self.secret();
         AuthAttempt {
             username: name(&identity.username),
             authorization_id: name(&identity.authorization_id),

@@ -159,6 +159,7 @@ impl Dialogue {
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
                 let exchange = AuthExchange::new(mechanism, *initial_response, at.timestamp, &self.options);
+                self.secrets.remember_decoded(exchange.secret());
                 self.finish_auth(None);
                 self.exchange = Some((exchange, place));
             }
@@ -192,6 +193,7 @@ impl Dialogue {
         let mut place = Place { command: None, timestamp: at.timestamp };
         if let Some((exchange, of_auth)) = &mut self.exchange {
             exchange.respond(response);
+            self.secrets.remember_decoded(exchange.secret());
             place = *of_auth;
         }
         self.enqueue(Kind::Auth, place, at);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use smol_str::{SmolStr, StrExt, format_smolstr};
-use smtp_parser::{Command, CommandLine, Verb};
+use smtp_parser::{Command, CommandLine, Secret, Verb};
 
 use super::capability;
 use super::dialogue::Dialogue;
@@ -11,15 +11,30 @@ use crate::output::{excerpt, text};
 
 impl Dialogue {
     /// Whether a line is, or may be, credentials that are not to be shown. What AUTH says behind its mechanism is; and
-    /// so may be what is no command behind something like AUTH, or behind a challenge.
+    /// so may be what is no command behind something like AUTH, behind a challenge, or where either may be lost. A word
+    /// that nobody types but base64 makes is hidden everywhere.
     pub(super) fn is_secret(&mut self, line: &CommandLine<'_>) -> bool {
         let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
-        let resembles_auth = names_auth(line.verb) || line.verb.eq_ignore_ascii_case(b"PASS");
+        let first_word = line.argument.split(|&octet| octet == b' ').next().unwrap_or_default();
+        let resembles_auth = names_auth(line.verb)
+            || line.verb.eq_ignore_ascii_case(b"PASS")
+            || is_common_mechanism(line.verb)
+            || is_common_mechanism(first_word);
+        // What came before may have been AUTH or a challenge, and is not in the capture.
+        let context_is_lost = self.uncounted || self.replies_lost.is_some() || self.greeting.is_none();
+        let is_encoded = |word: &[u8]| looks_encoded(word) || (context_is_lost && may_be_encoded(word));
         let is_secret = match line.known_verb() {
             Some(verb) => verb.precedes_secret(),
-            None => resembles_auth || self.sasl_suspected,
+            None => {
+                resembles_auth
+                    || self.sasl_suspected
+                    || line.argument.split(|&octet| octet == b' ').any(looks_encoded)
+                    || (line.argument.is_empty() && is_encoded(line.verb))
+            }
         };
-        self.sasl_suspected = is_secret || (line.verb.is_empty() && self.sasl_suspected);
+        // A NOOP between the lines of a client that tries again changes nothing, nor does an empty line.
+        let is_pause = line.verb.is_empty() || line.known_verb() == Some(Verb::Noop);
+        self.sasl_suspected = is_secret || (is_pause && self.sasl_suspected);
         if is_secret {
             self.secrets.remember(line.verb);
             line.argument.split(|octet| matches!(octet, b' ' | b'\t' | b'=' | b':')).for_each(|word| {
@@ -71,8 +86,24 @@ pub(crate) const REDACTED: &str = "[redacted]";
 pub(crate) fn is_mechanism(word: &[u8]) -> bool {
     let is_mech_char =
         |octet: &u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
-    COMMON_MECHANISMS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    is_common_mechanism(word)
         || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
+}
+
+fn is_common_mechanism(word: &[u8]) -> bool {
+    COMMON_MECHANISMS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Whether a word can be a SASL response: base64 as RFC 4648 §4 has it, of eight characters at least.
+fn may_be_encoded(word: &[u8]) -> bool {
+    word.len() >= 8 && data_encoding::BASE64.decode_len(word.len()).is_ok() && data_encoding::BASE64.decode(word).is_ok()
+}
+
+/// Whether it can hardly be anything else: it ends in padding, or mixes capital letters, small ones and digits.
+fn looks_encoded(word: &[u8]) -> bool {
+    let has = |is_one: fn(&u8) -> bool| word.iter().any(is_one);
+    let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    may_be_encoded(word) && (word.ends_with(b"=") || is_mixed)
 }
 
 const COMMON_MECHANISMS: [&str; 17] = [
@@ -115,6 +146,13 @@ impl Secrets {
         }
     }
 
+    /// Servers quote what they have decoded, too.
+    pub(crate) fn remember_decoded(&mut self, secret: Option<Secret<'_>>) {
+        if let Some(secret) = secret {
+            self.remember(secret.reveal());
+        }
+    }
+
     /// The beginning of what the server said, escaped, without them.
     pub(crate) fn excerpt(&self, reply: &[u8]) -> String {
         let quotes = |word: &SmolStr| memchr::memmem::find(reply, word.as_bytes()).is_some();
@@ -144,6 +182,17 @@ const RESPONSE_QUOTED: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_is_told_from_words() {
+        for word in ["aHVudGVyMi1TZWNyZXQh", "dGVzdAB0ZXN0ADEyMzQ=", "c2VjcmV0"] {
+            assert!(looks_encoded(word.as_bytes()), "{word}");
+        }
+        for word in ["XADRDELETE", "X-UNKNOWN", "welcome1", "STARTTLS", "abcdefgh", "Hello"] {
+            assert!(!looks_encoded(word.as_bytes()), "{word}");
+        }
+        assert!(may_be_encoded(b"welcome1") && !may_be_encoded(b"HELPER") && !may_be_encoded(b"X-ABCDEF"));
+    }
 
     #[test]
     fn a_word_that_is_no_mechanism_may_be_a_password() {

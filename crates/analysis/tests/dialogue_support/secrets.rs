@@ -62,3 +62,40 @@ fn a_challenge_is_not_in_the_capture() {
     never_shows_it("C: AUTH LOGIN\n s: 334 VXNlcm5hbWU6\n C: dXNlcg==\n S: 334 UGFzc3dvcmQ6\n C: SECRET\n S: 235 ok");
     never_shows_it("C: AUTH LOGIN\n s: 334 VXNlcm5hbWU6\n C: dXNlcg==\n s: 334 UGFzc3dvcmQ6\n C: SECRET\n S: 235 ok");
 }
+
+#[test]
+fn auth_and_all_challenges_are_not_in_the_capture() {
+    never_shows_it("c: AUTH LOGIN\n s: 334 VXNlcm5hbWU6\n C: dXNlcg==\n s: 334 UGFzc3dvcmQ6\n C: SECRET\n S: 235 ok");
+    let picked_up = format!("C: dXNlcg==\nC: {SECRET}\nC: MAIL FROM:<a@x>\nC: RCPT TO:<b@x>\nC: DATA\nC: QUIT\n[close]");
+    let document = analyse(&[&play(&parse(&format!("[midstream]\n{picked_up}")))]).to_string();
+    assert!(document.contains("MAIL") && !document.contains(SECRET), "{document}");
+}
+
+#[test]
+fn auth_is_misspelt_or_left_out() {
+    for line in ["AUHT PLAIN SECRET", "LOGIN joe SECRET", "ATUH LOGIN secret-password", "login joe secret-password"] {
+        let line = line.replace("secret-password", "SECRET");
+        never_shows_it(&format!("C: {line}\n S: 500 what"));
+    }
+}
+
+#[test]
+fn something_stands_between_the_lines() {
+    never_shows_it("C: AUTH LOGIN\n S: 535 no\n C: NOOP\n S: 250 ok\n C: SECRET\n S: 500 what");
+}
+
+/// What the client encoded is quoted as the server decoded it.
+#[test]
+fn the_server_quotes_what_it_has_decoded() {
+    const DECODED: &str = "secret-password";
+    for dialogue in [
+        "C: AUTH PLAIN AGpvZQBzZWNyZXQtcGFzc3dvcmQ=",
+        "C: AUTH LOGIN\n S: 334 VXNlcm5hbWU6\n C: am9l\n S: 334 UGFzc3dvcmQ6\n C: c2VjcmV0LXBhc3N3b3Jk",
+    ] {
+        let script = format!(
+            "S: 220 mx ESMTP\n C: EHLO a\n S: 250 AUTH PLAIN LOGIN\n {dialogue}\n S: 535 joe/{DECODED} is wrong\n [close]"
+        );
+        let document = analyse(&[&play(&parse(&script))]).to_string();
+        assert!(document.contains("joe/[redacted] is wrong") && !document.contains(DECODED), "{document}");
+    }
+}
