@@ -38,6 +38,8 @@ pub enum SmtpEvent<'a> {
         error: ReplyError,
         /// The line without its line end.
         line: &'a [u8],
+        /// Octets on the wire, the line end among them.
+        octets: u64,
     },
     /// Octets that were not read: TLS, a tunnel, or a blob.
     Opaque {

@@ -9,6 +9,7 @@ use smtp_parser::SmtpEvent;
 
 use super::auth::AuthOutcome;
 use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
+use crate::anomaly::AnomalyKind;
 use crate::community_id::community_id;
 use crate::model::{Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
@@ -74,7 +75,11 @@ impl Tracker {
         }
         keep_to(&mut transactions, dialogue.commands.len());
         locate_replies(&mut transactions, &dialogue.responses);
-        let (anomalies, further_anomalies) = dialogue.anomalies.into_parts();
+        let (mut anomalies, further_anomalies) = dialogue.anomalies.into_parts();
+        if !self.heard.client {
+            // What was asked is not in the capture.
+            anomalies.retain(|anomaly| anomaly.kind != AnomalyKind::UnsolicitedReply);
+        }
         limits.add(&dialogue.limits);
         limits.add(&reached);
         limits.count(SessionLimit::Anomalies, further_anomalies);

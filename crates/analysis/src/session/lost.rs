@@ -4,14 +4,25 @@
 use smtp_parser::ClientMode;
 
 use super::dialogue::{Dialogue, Next};
-use super::lookahead::begins_like_command;
+use super::lookahead::{begins_like_command, begins_like_tls};
 use super::pending::Kind;
-use super::{Awaited, Held, Stamp, Tracker};
+use super::{Awaited, Held, Stamp, StartTls, Time, Tracker};
 
 impl Tracker {
     /// The server's last octets are lost, and the client went on behind DATA when it had received them. RFC 5321
     /// §4.1.1.4: it waits for the 354 before it sends the message; refused, it goes on with a command.
     pub(super) fn settle_lost_reply_to_data(&mut self) {
+        if self.awaited == Some(Awaited::StartTls)
+            && self.server_resumes
+            && matches!(self.held.front(), Some(Held::Octets(octets, _)) if begins_like_tls(octets))
+        {
+            // RFC 3207 §4: the client begins TLS behind the 220, which is lost.
+            self.dialogue.starttls = Some(StartTls::Accepted);
+            while self.dialogue.outstanding() > 0 {
+                self.dialogue.unanswered();
+            }
+            return self.go_on(Next::Tls, Time::default());
+        }
         let go_ahead = match self.awaited {
             Some(Awaited::Data) => Next::Content,
             Some(Awaited::Blob(octets)) => Next::Blob(octets),
@@ -78,7 +89,7 @@ mod tests {
     use super::*;
     use crate::anomaly::Role;
     use crate::samples::at;
-    use crate::session::Options;
+    use crate::session::{Options, TlsState};
 
     /// DATA was sent when the client had received 20 octets, and octets 20 to 30 of the server are lost.
     fn after_data() -> Tracker {
@@ -94,6 +105,19 @@ mod tests {
 
     fn lose(tracker: &mut Tracker) {
         tracker.gap(Role::Server, 10, Stamp { acknowledged: None, ..stamp(20, 0) });
+    }
+
+    /// RFC 3207 §4: a client that begins TLS behind STARTTLS has been told to.
+    #[test]
+    fn tls_behind_a_lost_reply_to_starttls_is_tls() {
+        let mut tracker = Tracker::new(Options::default(), false);
+        tracker.octets(Role::Server, b"220 mx ESMTP ready\r\n", stamp(0, 0));
+        tracker.octets(Role::Client, b"STARTTLS\r\n", stamp(0, 20));
+        tracker.octets(Role::Client, b"\x16\x03\x01\x00\x05hello", stamp(10, 30));
+        lose(&mut tracker);
+        assert_eq!((tracker.tls, tracker.dialogue.starttls), (TlsState::Seen, Some(StartTls::Accepted)));
+        tracker.octets(Role::Server, b"\x16\x03\x03\x00\x05\r\nab\n", stamp(30, 20));
+        assert_eq!((tracker.dialogue.commands.len(), tracker.dialogue.outstanding()), (1, 0));
     }
 
     #[test]

@@ -32,10 +32,11 @@ impl Tracker {
                     let reply_at = Stamp { offset: end.saturating_sub(reply.octets), ..at };
                     next = self.dialogue.reply(&reply, reply_at);
                 }
-                Some(SmtpEvent::Malformed { line, .. }) => {
+                Some(SmtpEvent::Malformed { line, octets, .. }) => {
                     self.dialogue.limits.count(SessionLimit::Line, is_cut(line).into());
                     let shown = self.dialogue.secrets.excerpt(line);
-                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, at, Role::Server, shown);
+                    let line_at = Stamp { offset: (at.offset + consumed as u64).saturating_sub(octets), ..at };
+                    self.dialogue.anomalies.add(AnomalyKind::InvalidReply, line_at, Role::Server, shown);
                 }
                 _ => {}
             }

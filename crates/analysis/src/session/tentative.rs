@@ -123,7 +123,8 @@ impl Suspense {
                     if count == 0 && reply.code.value() == 353 {
                         return false;
                     }
-                    count += 1;
+                    // RFC 5321 §3.8: the server may say 421 at any time; it answers nothing.
+                    count += usize::from(reply.code.value() != 421);
                 }
                 rest = rest.get(step.consumed..).unwrap_or_default();
                 if idle && rest.is_empty() {
@@ -163,6 +164,12 @@ mod tests {
         assert!(!suspense(&["250-a\r\n25", "0 b\r\n"]).shows_more_than(1));
         assert!(suspense(&["250 a\r\n250 b\r\n"]).shows_more_than(1));
         assert!(!suspense(&["250 a\r\n250 b\r\n"]).shows_more_than(2));
+    }
+
+    /// RFC 5321 §3.8: 421 may come at any time, as when the client has been silent for too long.
+    #[test]
+    fn a_server_that_closes_the_connection_answers_nothing_by_it() {
+        assert!(!suspense(&["250 a\r\n", "421 idle\r\n"]).shows_more_than(1));
     }
 
     /// The 353 of PRDR announces a reply for each recipient of one message.

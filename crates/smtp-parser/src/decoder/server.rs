@@ -150,7 +150,7 @@ impl OpenReply {
                 self.mark(Deviation::ForeignLine);
                 ReplyLine { code, more: true, text: line.text }
             }
-            (Err(error), None) => return Some(SmtpEvent::Malformed { error, line: line.text }),
+            (Err(error), None) => return Some(SmtpEvent::Malformed { error, line: line.text, octets: line.octets }),
         };
         let mut deviations = line.deviations();
         deviations.insert_if(!parsed.code.is_in_range(), Deviation::CodeOutOfRange);
@@ -317,7 +317,7 @@ mod tests {
     fn a_line_that_is_no_reply_between_replies() {
         let mut server = ServerDecoder::default();
         let error = ReplyError::Code { digits: 0 };
-        assert_eq!(server.step(b"hello\r\n"), Step::new(7, SmtpEvent::Malformed { error, line: b"hello" }));
+        assert_eq!(server.step(b"hello\r\n"), Step::new(7, SmtpEvent::Malformed { error, line: b"hello", octets: 7 }));
     }
 
     #[test]
