@@ -86,6 +86,8 @@ pub(crate) struct AuthExchange {
     digest_key: Option<DigestKey>,
     cancelled: bool,
     answers: usize,
+    /// A response is not in the capture: what those behind it mean is not known.
+    has_gap: bool,
 }
 
 impl AuthExchange {
@@ -103,6 +105,7 @@ impl AuthExchange {
             digest_key: options.secret_digests,
             cancelled: false,
             answers: 0,
+            has_gap: false,
         };
         if let Some(initial) = initial {
             exchange.respond(initial);
@@ -114,10 +117,18 @@ impl AuthExchange {
     pub(crate) fn respond(&mut self, response: Secret<'_>) {
         self.answers += 1;
         self.cancelled |= response.is_cancel();
-        self.sasl.respond(response);
+        if !self.has_gap {
+            self.sasl.respond(response);
+        }
         if let Some(kept) = self.responses.as_mut().filter(|kept| kept.len() < RESPONSES_KEPT) {
             kept.push(SecretText(text(response.reveal()).into()));
         }
+    }
+
+    /// A response is lost.
+    pub(crate) fn respond_out_of_sight(&mut self) {
+        self.answers += 1;
+        self.has_gap = true;
     }
 
     /// The password or token, where the mechanism has shown it so far.
@@ -195,6 +206,15 @@ mod tests {
         let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, at(0), &Options::default());
         responses.iter().for_each(|response| exchange.respond(Secret::new(response.as_bytes())));
         exchange
+    }
+
+    /// LOGIN sends the user name first. Where that is lost, the password behind it is not taken for it.
+    #[test]
+    fn behind_a_lost_response_nobody_knows_what_the_next_one_is() {
+        let mut exchange = exchange("LOGIN", &[]);
+        exchange.respond_out_of_sight();
+        exchange.respond(Secret::new(b"c2VjcmV0LXBhc3N3b3Jk"));
+        assert_eq!(exchange.finish(Some(code(235))).username, None);
     }
 
     /// RFC 4954 §4: 235 is success; a client that sends "*" is answered 501, and that is no failure of credentials.

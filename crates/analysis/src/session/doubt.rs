@@ -12,7 +12,10 @@ impl Dialogue {
     pub(crate) fn auth_response_lost(&mut self, at: Stamp, octets: u64) {
         self.anomalies.commands_lost(at, octets);
         let nowhere = Place { command: None, timestamp: at.timestamp };
-        let place = self.exchange.as_ref().map_or(nowhere, |(_, of_auth)| *of_auth);
+        let place = self.exchange.as_mut().map_or(nowhere, |(exchange, of_auth)| {
+            exchange.respond_out_of_sight();
+            *of_auth
+        });
         self.enqueue(Kind::Auth, place, at);
     }
 

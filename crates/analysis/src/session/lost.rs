@@ -9,8 +9,10 @@ use super::pending::Kind;
 use super::{Awaited, Held, Stamp, StartTls, Time, Tracker};
 
 impl Tracker {
-    /// The server's last octets are lost, and the client went on behind DATA when it had received them. RFC 5321
-    /// §4.1.1.4: it waits for the 354 before it sends the message; refused, it goes on with a command.
+    /// The server's last octets are lost, and the client went on when it had received them. Behind DATA, RFC 5321
+    /// §4.1.1.4: it waits for the 354 before it sends the message; refused, it goes on with a command. Behind AUTH,
+    /// RFC 4954 §4: it answers a challenge with base64; let in or not, it goes on with a command. So it does behind a
+    /// STARTTLS that was refused.
     pub(super) fn settle_lost_reply_to_data(&mut self) {
         if self.awaited == Some(Awaited::StartTls)
             && self.server_resumes
@@ -26,6 +28,8 @@ impl Tracker {
         let go_ahead = match self.awaited {
             Some(Awaited::Data) => Next::Content,
             Some(Awaited::Blob(octets)) => Next::Blob(octets),
+            Some(Awaited::Auth) => Next::AuthResponse,
+            Some(Awaited::StartTls) => Next::Unchanged,
             _ => return,
         };
         if !self.server_resumes {
@@ -38,7 +42,10 @@ impl Tracker {
         let Some((is_command, at)) = first.filter(|(_, at)| at.acknowledged <= Some(self.server_delivered)) else {
             return;
         };
-        if self.dialogue.reply_to_data_is_lost(at) {
+        if !is_command && go_ahead == Next::Unchanged {
+            return;
+        }
+        if self.dialogue.deciding_reply_is_lost(at, !is_command && go_ahead == Next::AuthResponse) {
             if !is_command && go_ahead == Next::Content {
                 self.dialogue.transactions.data_was_taken();
             }
@@ -69,11 +76,16 @@ impl Dialogue {
 
     /// Whether the client had received more than when it sent DATA, all of which is lost. Then nothing it sent up to
     /// there awaits a reply any more.
-    fn reply_to_data_is_lost(&mut self, at: Stamp) -> bool {
+    /// `is_challenge`: the last of it has been answered all the same, by a challenge.
+    fn deciding_reply_is_lost(&mut self, at: Stamp, is_challenge: bool) -> bool {
         let is_lost = self.queue.iter().last().is_some_and(|pending| {
-            matches!(pending.kind, Kind::Data | Kind::Xexch50(_)) && pending.acknowledged < at.acknowledged
+            matches!(pending.kind, Kind::Data | Kind::Xexch50(_) | Kind::Auth | Kind::StartTls)
+                && pending.acknowledged < at.acknowledged
         });
         if is_lost {
+            if is_challenge {
+                self.queue.pop_back();
+            }
             // Further replies may be lost with it.
             self.replies_lost = self.replies_lost.filter(|&end| at.acknowledged < Some(end));
             while !self.queue.is_empty() {
@@ -118,6 +130,41 @@ mod tests {
         assert_eq!((tracker.tls, tracker.dialogue.starttls), (TlsState::Seen, Some(StartTls::Accepted)));
         tracker.octets(Role::Server, b"\x16\x03\x03\x00\x05\r\nab\n", stamp(30, 20));
         assert_eq!((tracker.dialogue.commands.len(), tracker.dialogue.outstanding()), (1, 0));
+    }
+
+    /// RFC 4954 §4: a challenge is answered in base64; what begins like a command shows that the exchange is over.
+    #[test]
+    fn what_comes_behind_a_lost_reply_to_auth_shows_what_it_was() {
+        let behind = |octets: &[u8]| {
+            let mut tracker = Tracker::new(Options::default(), false);
+            tracker.octets(Role::Server, b"220 mx ESMTP ready\r\n", stamp(0, 0));
+            tracker.octets(Role::Client, b"AUTH LOGIN\r\n", stamp(0, 20));
+            tracker.octets(Role::Client, octets, stamp(12, 30));
+            lose(&mut tracker);
+            tracker
+        };
+        let mut over = behind(b"MAIL FROM:<a@b>\r\n");
+        assert_eq!((over.dialogue.commands.len(), over.dialogue.outstanding()), (2, 1));
+        over.octets(Role::Server, b"530 no\r\n", stamp(30, 29));
+        assert_eq!(over.dialogue.responses.last().and_then(|reply| reply.command), Some(1));
+        let mut goes_on = behind(b"YWxpY2U=\r\n");
+        assert_eq!((goes_on.dialogue.commands.len(), goes_on.dialogue.outstanding()), (1, 1));
+        goes_on.octets(Role::Server, b"535 no\r\n", stamp(30, 22));
+        assert_eq!(goes_on.dialogue.responses.last().and_then(|reply| reply.command), Some(0));
+    }
+
+    /// RFC 5321 §4.2.1: the last line of the reply to EHLO is lost; the client has read it, and goes on.
+    #[test]
+    fn a_reply_whose_last_line_is_lost_is_the_one_the_client_has_read() {
+        let mut tracker = Tracker::new(Options::default(), true);
+        tracker.octets(Role::Server, b"220 mx\r\n", stamp(0, 0));
+        tracker.octets(Role::Client, b"EHLO a\r\n", stamp(0, 8));
+        tracker.octets(Role::Server, b"250-mx\r\n", stamp(8, 8));
+        tracker.gap(Role::Server, 10, Stamp { acknowledged: None, ..stamp(16, 0) });
+        tracker.octets(Role::Client, b"NOOP\r\n", stamp(8, 26));
+        tracker.octets(Role::Server, b"250 ok\r\n", stamp(26, 14));
+        let paired: Vec<_> = tracker.dialogue.responses.iter().map(|reply| reply.command).collect();
+        assert_eq!(paired, [None, Some(0), Some(1)]);
     }
 
     #[test]

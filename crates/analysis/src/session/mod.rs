@@ -227,7 +227,13 @@ impl Tracker {
                     self.client.assume_line_start();
                 }
                 let pending = self.server.partial().is_some();
-                self.reply_is_overdue |= pending && at.acknowledged >= Some(self.server_delivered);
+                let is_overdue = pending && at.acknowledged >= Some(self.server_delivered);
+                if is_overdue && self.server_resumes && self.dialogue.outstanding() <= 1 {
+                    // The last line of this reply is lost; the client has gone on behind it.
+                    self.end_overdue_reply(Stamp { offset: self.server_delivered, ..at });
+                } else {
+                    self.reply_is_overdue |= is_overdue;
+                }
                 self.client_octets(bytes, at);
             }
             Role::Server => {

@@ -139,6 +139,10 @@ impl Queue {
         self.items.pop_front()
     }
 
+    pub(crate) fn pop_back(&mut self) -> Option<Pending> {
+        self.items.pop_back()
+    }
+
     pub(crate) fn front(&self) -> Option<&Pending> {
         self.items.front()
     }

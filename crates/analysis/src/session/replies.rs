@@ -13,10 +13,8 @@ impl Tracker {
         if std::mem::take(&mut self.reply_is_overdue)
             && begins_like_reply(bytes)
             && self.dialogue.outstanding() <= 2
-            && let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial()
         {
-            let next = self.dialogue.reply(&reply, at);
-            self.go_on(next, at.timestamp);
+            self.end_overdue_reply(at);
         }
         loop {
             if self.tentative.is_some() && self.dialogue.only_content_is_due() {
@@ -50,6 +48,14 @@ impl Tracker {
             if !again && bytes.is_empty() {
                 return;
             }
+        }
+    }
+
+    /// The client has received a reply whose end the capture does not show.
+    pub(super) fn end_overdue_reply(&mut self, at: Stamp) {
+        if let Some(SmtpEvent::Reply(reply)) = self.server.flush_partial() {
+            let next = self.dialogue.reply(&reply, at);
+            self.go_on(next, at.timestamp);
         }
     }
 
