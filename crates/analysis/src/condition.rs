@@ -1,5 +1,7 @@
 //! In what condition an input is: what of it was passed over, and what it says of itself.
 
+use std::collections::BTreeMap;
+
 use capture::{CaptureReader, Subject};
 use serde::Serialize;
 
@@ -16,12 +18,23 @@ pub struct Condition {
     pub malformed_blocks: u64,
     /// pcapng sections of an unknown version, passed over.
     pub foreign_sections: u64,
+    /// Packets of link types that are not read, by their numbers.
+    pub unread_link_types: BTreeMap<u32, UnreadLink>,
     /// Packets that were lost before they were written, as the capture says; `None` where it says nothing.
     pub dropped: Option<u64>,
     /// What somebody wrote into the capture about it. The first comments.
     pub comments: Vec<Comment>,
     /// How many more comments there are.
     pub further_comments: u64,
+}
+
+/// Packets of a link type that is not read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct UnreadLink {
+    /// Where the octets of the first of them begin.
+    pub offset: u64,
+    /// How many they are.
+    pub packets: u64,
 }
 
 /// Octets that were passed over.
@@ -63,6 +76,7 @@ impl Condition {
             skipped_octets: damage.octets(),
             malformed_blocks: reader.malformed_blocks(),
             foreign_sections: reader.foreign_sections(),
+            unread_link_types: BTreeMap::new(),
             dropped: reader.dropped_packets(),
             comments: comments.collect(),
             further_comments: reader.comments().further(),
@@ -90,10 +104,19 @@ impl Condition {
         messages
     }
 
-    /// That packets are missing, if the capture says so: nothing is wrong with the file then, but with what it shows.
-    pub fn warning(&self, path: &str) -> Option<String> {
-        let dropped = self.dropped.filter(|dropped| *dropped > 0)?;
-        Some(format!("{path}: {dropped} packets were dropped while it was recorded, so parts of mails may be missing"))
+    /// What makes it show less than there was, although nothing is wrong with the file: packets that its capture lost, and
+    /// those that cannot be read.
+    pub fn warnings(&self, path: &str) -> Vec<String> {
+        let unread = self.unread_link_types.iter().map(|(link_type, UnreadLink { offset, packets })| {
+            format!(
+                "{path}: {packets} packets, the first at octet {offset}, are of link type {link_type}, which is not read; \
+                 capture on an Ethernet, IP or Linux \"any\" interface"
+            )
+        });
+        let dropped = self.dropped.filter(|dropped| *dropped > 0).map(|dropped| {
+            format!("{path}: {dropped} packets were dropped while it was recorded, so parts of mails may be missing")
+        });
+        unread.chain(dropped).collect()
     }
 }
 
@@ -104,7 +127,7 @@ mod tests {
     #[test]
     fn every_trouble_is_one_message() {
         let sound = Condition { dropped: Some(0), ..Condition::default() };
-        assert_eq!((sound.damages("x"), sound.warning("x")), (vec![], None));
+        assert_eq!((sound.damages("x"), sound.warnings("x")), (vec![], vec![]));
         let condition = Condition {
             damaged: vec![Damage { offset: 24, skipped: 60 }],
             further_damaged: 3,
@@ -116,6 +139,9 @@ mod tests {
         let damages = condition.damages("x.pcap");
         assert_eq!(damages[0], "x.pcap: damaged at octet 24: 60 octets passed over, read on at octet 84");
         assert_eq!(damages.len(), 4);
-        assert!(condition.warning("x.pcap").is_some_and(|warning| warning.starts_with("x.pcap: 7 packets")));
+        let unread = UnreadLink { offset: 40, packets: 9 };
+        let warnings = Condition { unread_link_types: [(147, unread)].into(), ..condition }.warnings("x.pcap");
+        assert!(warnings[0].starts_with("x.pcap: 9 packets, the first at octet 40, are of link type 147"));
+        assert!(warnings[1].starts_with("x.pcap: 7 packets"));
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use capture::{Compression, DecodeError, Decoder, Encapsulation, ReaderLimits};
+use capture::{Compression, DecodeError, Decoder, Encapsulation, LinkType, ReaderLimits};
 use reassembly::FlowTable;
 
-use crate::condition::Condition;
+use crate::condition::{Condition, UnreadLink};
 use crate::connection::{Connection, Observer};
 use crate::output::time::Time;
 use crate::plan::Input;
@@ -65,6 +65,7 @@ pub(crate) fn read<C: Collector>(
             return file;
         }
     };
+    let mut unread_link_types = BTreeMap::new();
     file.format = Some(reader.format().name());
     file.compression = reader.compression().map(Compression::name);
     loop {
@@ -87,12 +88,18 @@ pub(crate) fn read<C: Collector>(
                 table.push(&segment, observer);
             }
             Ok(None) => {}
-            Err(e) => *counts.decode_errors.entry(DecodeError::name(e)).or_default() += 1,
+            Err(e) => {
+                if let DecodeError::UnsupportedLinkType(LinkType(link_type)) = e {
+                    let first = UnreadLink { offset: packet.data_at, packets: 0 };
+                    unread_link_types.entry(link_type).or_insert(first).packets += 1;
+                }
+                *counts.decode_errors.entry(DecodeError::name(e)).or_default() += 1;
+            }
         }
     }
     file.packets = reader.packets();
     file.octets = reader.octets();
-    file.condition = Condition::of(&reader);
+    file.condition = Condition { unread_link_types, ..Condition::of(&reader) };
     counts.packets += reader.packets();
     counts.reached("record_octets", reader.oversized_records());
     counts.reached("interfaces", reader.further_interfaces());

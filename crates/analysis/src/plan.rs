@@ -121,9 +121,14 @@ fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// When a file begins. Standard input cannot be looked at without taking from it: it comes first.
+/// Whether it can be read only once: standard input, and what is named but no file, such as a pipe.
+fn is_read_once(path: &Path) -> bool {
+    path.as_os_str() == STANDARD_INPUT || path.metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
+/// When a file begins. What is read once cannot be looked at without taking from it: it comes first.
 fn first_packet(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
-    if path.as_os_str() == STANDARD_INPUT {
+    if is_read_once(path) {
         return Ok(None);
     }
     let mut reader = open(path, ReaderLimits::default())?;

@@ -221,7 +221,7 @@ fn packets_of_an_unknown_link_type_are_counted() {
         kinds.values().map(|count| count.as_u64().unwrap()).sum()
     };
     // LINKTYPE_USER0: "reserved for private use".
-    let unknown = document(&["features", &folder.file("a.pcap", &PcapWriter::new().link_type(147).file(&packets))]);
+    let unknown = smtpscope(&["features", &folder.file("a.pcap", &PcapWriter::new().link_type(147).file(&packets))]).document();
     assert_eq!(errors(&unknown), packets.len() as u64);
     assert_eq!(unknown["capture"]["packets"], packets.len());
     assert_eq!(unknown["capture"]["tcp_segments"], 0);
@@ -231,10 +231,17 @@ fn packets_of_an_unknown_link_type_are_counted() {
     let ethernet = kit::Interface { link_type: 1, ..user0 };
     let writer = PcapNgWriter::new().section().interface(ethernet).interface(user0).enhanced(1, &packets[0]);
     let mixed = packets.iter().fold(writer, |writer, packet| writer.enhanced(0, packet)).file();
-    let mixed = document(&["features", &folder.file("a.pcapng", &mixed)]);
+    let mixed = smtpscope(&["features", &folder.file("a.pcapng", &mixed)]).document();
     assert_eq!(errors(&mixed), 1);
     assert_eq!(mixed["capture"]["packets"], packets.len() + 1);
     assert_eq!(mixed["summary"]["completed_transactions"], 1);
+
+    // The file is read to its end, and the user is told that nothing of it was understood.
+    let path = folder.file("b.pcap", &PcapWriter::new().link_type(147).file(&packets));
+    let run = smtpscope(&["features", &path]);
+    assert_eq!((run.status, run.stderr.lines().count()), (Some(0), 1), "{}", run.stderr);
+    let said = run.stderr.split_once(path.as_str()).unwrap().1;
+    assert_eq!(numbers(said), [packets.len(), 24 + 16, 147], "packets, the offset of the first, the link type: {said}");
 }
 
 // Where input comes from and output goes to.
@@ -252,6 +259,14 @@ fn standard_input_is_a_file_like_any_other() {
         }
         assert_eq!(of_input, of_file, "{name}");
     }
+    // A pipe by its name, as `<(…)` of a shell gives it.
+    let octets = pcap(&one_mail());
+    let mut of_pipe = smtpscope_reading(&["features", "/dev/stdin"], &octets).succeeds().document();
+    let mut of_input = smtpscope_reading(&["features", "-"], &octets).succeeds().document();
+    for document in [&mut of_pipe, &mut of_input] {
+        document["capture"]["files"][0]["path"] = Value::Null;
+    }
+    assert_eq!(of_pipe, of_input);
     nothing_read(&smtpscope_reading(&["features", "-"], b""));
     nothing_read(&smtpscope_reading(&["features", "-"], b"not a capture, but long enough for a header"));
 }

@@ -44,7 +44,7 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let product = Product::of(&arguments.command, &plan)?;
     let files = &product.capture().files;
     let damaged: Vec<String> = files.iter().flat_map(CaptureFile::damages).collect();
-    let warnings = files.iter().filter_map(|file| file.condition.warning(&file.path));
+    let warnings = files.iter().flat_map(|file| file.condition.warnings(&file.path));
     damaged.iter().cloned().chain(warnings).for_each(|message| complain(&message));
     let nothing_read = files.iter().all(|file| file.error.is_some() && file.packets == 0);
     if nothing_read {
