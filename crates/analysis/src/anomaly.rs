@@ -100,7 +100,7 @@ kinds! {
     LongReplyLine = "long_reply_line", "RFC 5321 §4.5.3.1.5.", "Snort 124:3, Suricata `max_reply_line_len_exceeded`";
     /// The path of MAIL or RCPT is not in angle brackets, or not written as the grammar wants it.
     PathSyntax = "path_syntax", "RFC 5321 §4.1.2.", "none";
-    /// A known verb with an argument outside its grammar.
+    /// A known verb with an argument outside its grammar, or with blanks where the grammar has none.
     InvalidArgument = "invalid_argument", "RFC 5321 §4.1.1.", "Snort 124:6";
     /// BDAT without a size, with one that is no number below 2^64, or with something else than LAST behind it.
     InvalidBdat = "invalid_bdat", "RFC 3030 §2.", "Zeek `smtp_invalid_bdat_command`, `smtp_huge_bdat_chunk`, Suricata `invalid_bdat`, Arkime `smtp:bad-bdat`";

@@ -519,8 +519,10 @@ mod tests {
 
     #[test]
     fn what_is_not_mail_from_or_rcpt_to() {
-        reads("MAIL FORM:<x>", "MAIL: wanted FROM: behind the verb", &[]);
-        reads("RCPT FROM:<x>", "RCPT: wanted TO: behind the verb", &[]);
+        reads("MAIL FORM:x", "MAIL: wanted FROM: behind the verb", &[]);
+        reads("RCPT FROM:x", "RCPT: wanted TO: behind the verb", &[]);
+        reads("MAIL FORM:<x@y>", "MAIL(x@y)()", &[Deviation::MissingKeyword]);
+        reads("RCPT FROM:<x@y>", "RCPT(x@y)()", &[Deviation::MissingKeyword]);
         reads("RCPT TO:", "RCPT: wanted a path, got the end of the line", &[]);
     }
 

@@ -30,8 +30,10 @@ pub enum Deviation {
     BlankBeforeColon,
     /// `MAIL FROM: <…>`.
     BlankAfterColon,
-    /// `MAIL FROM <…>`.
+    /// `MAIL FROM <…>`, `MAIL FROM=<…>`.
     MissingColon,
+    /// `MAIL <…>`: something else stands in the place of `FROM:` or `TO:`, or nothing.
+    MissingKeyword,
     /// `<…>SIZE=1`: no blank between the path and what follows it.
     NoBlankAfterPath,
     /// `MAIL FROM:a@b`: neither bracket.
@@ -84,7 +86,7 @@ pub enum Deviation {
 
 impl Deviation {
     /// All of them, in order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::BareLf,
         Self::RepeatedCr,
         Self::BareCr,
@@ -97,6 +99,7 @@ impl Deviation {
         Self::BlankBeforeColon,
         Self::BlankAfterColon,
         Self::MissingColon,
+        Self::MissingKeyword,
         Self::NoBlankAfterPath,
         Self::MissingBrackets,
         Self::MissingOpeningBracket,
@@ -138,6 +141,7 @@ impl Deviation {
             Self::BlankBeforeColon => "blank_before_colon",
             Self::BlankAfterColon => "blank_after_colon",
             Self::MissingColon => "missing_colon",
+            Self::MissingKeyword => "missing_keyword",
             Self::NoBlankAfterPath => "no_blank_after_path",
             Self::MissingBrackets => "missing_brackets",
             Self::MissingOpeningBracket => "missing_opening_bracket",

@@ -44,6 +44,7 @@ fn path_and_parameters<'a>(
     deviations: &mut Deviations,
 ) -> Result<(Path<'a>, Parameters<'a>), CommandError> {
     let rest = keyword_and_colon(keyword, argument, deviations)
+        .or_else(|| bracket(argument, deviations))
         .ok_or(CommandError::MissingKeyword { wanted: if keyword == "TO" { "TO:" } else { "FROM:" } })?;
     let (rest, path) = path(rest).ok_or(CommandError::MissingPath)?;
     *deviations = deviations.union(path.deviations);
@@ -66,12 +67,23 @@ fn keyword_and_colon<'a>(keyword: &'static str, input: &'a [u8], deviations: &mu
             deviations.insert_if(!after.is_empty(), Deviation::BlankAfterColon);
             Some(rest)
         }
+        Err(_) if rest.starts_with(b"=<") => {
+            deviations.insert(Deviation::MissingColon);
+            rest.get(1..)
+        }
         Err(_) if rest.starts_with(b"<") || (!before.is_empty() && !rest.is_empty()) => {
             deviations.insert(Deviation::MissingColon);
             Some(rest)
         }
         Err(_) => None,
     }
+}
+
+/// Without the keyword, a bracket alone shows where the path begins.
+fn bracket<'a>(input: &'a [u8], deviations: &mut Deviations) -> Option<&'a [u8]> {
+    let path = input.get(memchr::memchr(b'<', input)?..)?;
+    deviations.insert(Deviation::MissingKeyword);
+    Some(path)
 }
 
 #[cfg(test)]
@@ -96,7 +108,12 @@ mod tests {
         gives(reverse_path, "FROM <a@b>", "a@b", &[Deviation::MissingColon]);
         gives(reverse_path, "FROM<a@b>", "a@b", &[Deviation::MissingColon]);
         gives(forward_path, "to a@b", "a@b", &[Deviation::MissingColon, Deviation::MissingBrackets]);
-        for argument in ["FROM", "FROM ", "FROMAGE <a@b>", "<a@b>", "FORM:<a@b>"] {
+        gives(reverse_path, "FROM=<a@b>", "a@b", &[Deviation::MissingColon]);
+        for argument in ["<a@b>", "FORM:<a@b>", "FROMAGE <a@b>"] {
+            gives(reverse_path, argument, "a@b", &[Deviation::MissingKeyword]);
+            gives(forward_path, argument, "a@b", &[Deviation::MissingKeyword]);
+        }
+        for argument in ["FROM", "FROM ", "FROMAGE a@b", "a@b"] {
             let error = reverse_path(argument.as_bytes(), &mut Deviations::NONE.clone());
             assert_eq!(error, Err(CommandError::MissingKeyword { wanted: "FROM:" }), "{argument}");
         }

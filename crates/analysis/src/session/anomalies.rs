@@ -135,8 +135,9 @@ fn grammar_of_command(line: &CommandLine<'_>) -> KindSet {
             Deviation::Truncated => AnomalyKind::LineTooLong,
             Deviation::BareCr => AnomalyKind::BareCr,
             Deviation::Nul => AnomalyKind::NulInLine,
-            Deviation::LeadingBlank | Deviation::TrailingBlank | Deviation::ExtraBlank => continue,
-            Deviation::Unterminated => continue,
+            // RFC 5321 §4.1.1: servers should tolerate blanks before the line's end.
+            Deviation::TrailingBlank | Deviation::Unterminated => continue,
+            Deviation::LeadingBlank | Deviation::ExtraBlank => AnomalyKind::InvalidArgument,
             Deviation::MissingArgument | Deviation::ParameterSyntax => AnomalyKind::InvalidArgument,
             _ => AnomalyKind::PathSyntax,
         });
@@ -247,7 +248,9 @@ mod tests {
         let kinds = |line| kinds(&of_line(line, false));
         assert_eq!(kinds("MAIL FROM:<a@example.org> SIZE=big\r\n"), [AnomalyKind::InvalidArgument]);
         assert_eq!(kinds("NOOP a\rb\0\r\n"), [AnomalyKind::BareCr, AnomalyKind::NulInLine]);
-        assert_eq!(kinds("NOOP  a\r\n"), []);
+        // §4.1.1: one blank between verb and argument; servers should tolerate those before the line's end.
+        assert_eq!(kinds("NOOP  a\r\n"), [AnomalyKind::InvalidArgument]);
+        assert_eq!(kinds("NOOP \r\n"), []);
     }
 
     #[test]

@@ -95,7 +95,10 @@ impl Kind {
                 Self::Mail(Mail { address: None, parameters: Vec::new() })
             }
             Command::Invalid { verb: Verb::Rcpt, .. } => {
-                Self::Rcpt(Rcpt { address: text(line.argument), parameters: Vec::new() })
+                // What stands in the place of an address; nothing behind `TO:`.
+                let is_keyword = line.argument.trim_ascii().eq_ignore_ascii_case(b"TO:");
+                let address = if is_keyword { SmolStr::default() } else { text(line.argument) };
+                Self::Rcpt(Rcpt { address, parameters: Vec::new() })
             }
             Command::Invalid { verb: Verb::Bdat, .. } => Self::InvalidBdat,
             _ => Self::Other,
