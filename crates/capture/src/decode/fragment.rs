@@ -386,7 +386,7 @@ mod tests {
             protocol: TCP,
             offset,
             more,
-            octets: Octets { captured: octets, at: Some(0), missing: 0 },
+            octets: Octets { captured: octets, at: Some(0), missing: 0, in_a_tunnel: false },
         }
     }
 
