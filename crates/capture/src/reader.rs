@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::buffer::Buffer;
 use crate::compression::{self, Compression, Contents};
 use crate::pcap::{self, PcapRecords};
-use crate::pcapng::{self, PcapNgBlocks};
+use crate::pcapng::{self, ByteOrder, PcapNgBlocks};
 use crate::read_ahead::ReadAhead;
 use crate::step::{Extent, Skipped, Step};
 use crate::{CommentLog, Damage, DamageLog, Error, Fault, Format, Packet, Part, ReaderLimits};
@@ -299,31 +299,10 @@ impl CaptureReader {
                 self.buffer.consume(octets);
                 self.add_damage(offset);
             }
-            Step::Skip { octets, trailer, why } => {
-                let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
-                let front = octets.saturating_sub(trailer_len as u64);
-                let mut got = self.buffer.skip(front).map_err(|e| self.read_error(e))?;
-                if got == front {
-                    self.buffer.fill(trailer_len).map_err(|e| self.read_error(e))?;
-                    got += self.buffer.window().len().min(trailer_len) as u64;
-                }
-                if got < octets {
-                    self.stopped_at = Some(offset);
-                    return Err(self.truncated(offset, octets, got));
-                }
-                if let (Some((wanted, order)), Some(&raw)) = (trailer, self.buffer.window().first_chunk()) {
-                    let (wanted, got) = (u64::from(wanted), u64::from(order.u32(raw)));
-                    if got != wanted {
-                        let fault = Fault::TrailingBlockLength;
-                        return self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got));
-                    }
-                }
-                self.buffer.consume(trailer_len);
-                match why {
-                    Skipped::NoPacket => {}
-                    Skipped::Oversized => self.oversized_records += 1,
-                    Skipped::Malformed => self.malformed_blocks += 1,
-                    Skipped::ForeignSection => self.foreign_sections += 1,
+            Step::Skip { octets, trailer, why } => self.pass(offset, octets, trailer, why)?,
+            Step::Doubted { total, order, why } => {
+                if !self.search_within(offset, total)? {
+                    self.pass(offset, total.into(), Some((total, order)), why)?;
                 }
             }
             Step::Damaged { fault, wanted, got } => {
@@ -331,6 +310,70 @@ impl CaptureReader {
             }
         }
         Ok(())
+    }
+
+    /// Passes over the `octets` from `offset` on, some of which may be done with already.
+    fn pass(
+        &mut self,
+        offset: u64,
+        octets: u64,
+        trailer: Option<(u32, ByteOrder)>,
+        why: Skipped,
+    ) -> Result<(), Error> {
+        let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
+        let front = octets.saturating_sub(trailer_len as u64);
+        let mut got = self.buffer.position().saturating_sub(offset);
+        got += self.buffer.skip(front.saturating_sub(got)).map_err(|e| self.read_error(e))?;
+        if got == front {
+            self.buffer.fill(trailer_len).map_err(|e| self.read_error(e))?;
+            got += self.buffer.window().len().min(trailer_len) as u64;
+        }
+        if got < octets {
+            self.stopped_at = Some(offset);
+            return Err(self.truncated(offset, octets, got));
+        }
+        if let (Some((wanted, order)), Some(&raw)) = (trailer, self.buffer.window().first_chunk()) {
+            let (wanted, got) = (u64::from(wanted), u64::from(order.u32(raw)));
+            if got != wanted {
+                let fault = Fault::TrailingBlockLength;
+                return self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got));
+            }
+        }
+        self.buffer.consume(trailer_len);
+        match why {
+            Skipped::NoPacket => {}
+            Skipped::Oversized => self.oversized_records += 1,
+            Skipped::Malformed => self.malformed_blocks += 1,
+            Skipped::ForeignSection => self.foreign_sections += 1,
+        }
+        Ok(())
+    }
+
+    /// Goes through the block of `total` octets at `offset` up to its second length, and stops at the first chain of
+    /// blocks within: then the length is wrong. Whether there was one. It holds as little as [`recover`](Self::recover).
+    fn search_within(&mut self, offset: u64, total: u32) -> Result<bool, Error> {
+        let reach = self.buffer.capacity() / 2;
+        let end = offset.saturating_add(total.into()).saturating_sub(TRAILER_OCTETS as u64);
+        self.buffer.consume(1);
+        loop {
+            let left = usize::try_from(end.saturating_sub(self.buffer.position())).unwrap_or(usize::MAX);
+            let enough = self.buffer.window().len() > reach;
+            let whole = !enough && !self.buffer.fill(self.buffer.capacity()).map_err(|e| self.read_error(e))?;
+            let window = self.buffer.window();
+            let to = if whole { window.len() } else { window.len().saturating_sub(reach) }.min(left);
+            let found = match &self.records {
+                Records::Pcap(_) => None,
+                Records::PcapNg(blocks) => blocks.find_chain(window, to, reach, whole),
+            };
+            self.buffer.consume(found.unwrap_or(to));
+            if found.is_some() {
+                self.add_damage(offset);
+                return Ok(true);
+            }
+            if to == left || whole {
+                return Ok(false);
+            }
+        }
     }
 
     /// Looks for the next record behind what could not be read at `offset`, and stands there when it is found. Where none
