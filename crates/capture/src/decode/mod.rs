@@ -15,6 +15,7 @@ mod macsec;
 mod mpls;
 mod octets;
 mod ppp;
+mod recent;
 mod tcp;
 mod tunnel;
 
