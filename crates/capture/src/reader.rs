@@ -87,12 +87,12 @@ impl CaptureReader {
         let path = name;
         let (source, compression) = match compression::detect(source, limits.compression) {
             Ok(detected) => detected,
-            Err(source) => return Err(Error::reading(path, 0, source)),
+            Err(source) => return Err(Error::reading(path, 0, 0, source)),
         };
         let mut buffer = Buffer::new(source, limits.buffer_octets());
         let magic_there = match buffer.fill(MAGIC_OCTETS) {
             Ok(there) => there,
-            Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, source)),
+            Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, 0, source)),
         };
         let records = match buffer.window().first_chunk::<MAGIC_OCTETS>() {
             Some(&pcapng::SECTION_HEADER) => Records::PcapNg(PcapNgBlocks::default()),
@@ -313,13 +313,7 @@ impl CaptureReader {
     }
 
     /// Passes over the `octets` from `offset` on, some of which may be done with already.
-    fn pass(
-        &mut self,
-        offset: u64,
-        octets: u64,
-        trailer: Option<(u32, ByteOrder)>,
-        why: Skipped,
-    ) -> Result<(), Error> {
+    fn pass(&mut self, offset: u64, octets: u64, trailer: Option<(u32, ByteOrder)>, why: Skipped) -> Result<(), Error> {
         let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
         let front = octets.saturating_sub(trailer_len as u64);
         let mut got = self.buffer.position().saturating_sub(offset);
@@ -414,7 +408,7 @@ impl CaptureReader {
 
     fn read_error(&self, source: std::io::Error) -> Error {
         let offset = self.buffer.position().saturating_add(self.buffer.window().len() as u64);
-        Error::reading(self.path.clone(), offset, source)
+        Error::reading(self.path.clone(), offset, self.packets, source)
     }
 
     fn truncated(&self, offset: u64, wanted: u64, got: u64) -> Error {
@@ -422,11 +416,11 @@ impl CaptureReader {
             Records::Pcap(_) => Part::Record,
             Records::PcapNg(_) => Part::Block,
         };
-        Error::Truncated { path: self.path.clone(), part, offset, wanted, got }
+        Error::Truncated { path: self.path.clone(), part, offset, packets: self.packets, wanted, got }
     }
 
     fn malformed(&self, offset: u64, fault: Fault, wanted: u64, got: u64) -> Error {
-        Error::Malformed { path: self.path.clone(), offset, fault, wanted, got }
+        Error::Malformed { path: self.path.clone(), offset, packets: self.packets, fault, wanted, got }
     }
 }
 
@@ -450,7 +444,7 @@ enum Records {
 /// Reads the header of a pcap file whose magic number is known to be one.
 fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
     let whole = buffer.fill(pcap::HEADER_OCTETS);
-    let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, e))?;
+    let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, 0, e))?;
     buffer.try_fill(pcap::OPENING_OCTETS);
     match pcap::parse_header(buffer.window()) {
         Some(Ok(records)) if whole => {
@@ -464,6 +458,7 @@ fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
             path: path.into(),
             part: Part::FileHeader,
             offset: 0,
+            packets: 0,
             wanted: pcap::HEADER_OCTETS as u64,
             got: buffer.window().len() as u64,
         }),

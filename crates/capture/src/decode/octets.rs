@@ -100,7 +100,8 @@ impl<'a> Octets<'a> {
 mod tests {
     use super::*;
 
-    const EIGHT: Octets<'static> = Octets { captured: &[0, 1, 2, 3, 4, 5, 6, 7], at: Some(10), missing: 4, in_a_tunnel: false };
+    const EIGHT: Octets<'static> =
+        Octets { captured: &[0, 1, 2, 3, 4, 5, 6, 7], at: Some(10), missing: 4, in_a_tunnel: false };
 
     #[test]
     fn a_header_is_taken_off_in_front_even_where_it_was_cut() {
