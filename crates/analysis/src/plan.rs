@@ -1,8 +1,9 @@
-//! Which captures to read, and in which order: by the time of their first packet, as one recording.
+//! Which captures to read, and in which order: by the time at which they begin, as one recording.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use capture::{CaptureReader, ReaderLimits, Timestamp};
 use rayon::prelude::*;
@@ -12,8 +13,8 @@ use rayon::prelude::*;
 pub struct Input {
     /// Its path; `-` for standard input.
     pub path: PathBuf,
-    /// Its first packet; `None` where it has none, or can be read only once.
-    first_packet: Option<Timestamp>,
+    /// When it begins; `None` where it has no packet, or can be read only once.
+    begins: Option<Timestamp>,
 }
 
 /// An input that cannot be read at all.
@@ -40,7 +41,7 @@ pub struct Plan {
 pub const STANDARD_INPUT: &str = "-";
 
 impl Plan {
-    /// Expands directories, looks at the first packet of each file and sorts. Files of a directory that are no captures
+    /// Expands directories, looks at the first packets of each file and sorts. Files of a directory that are no captures
     /// are passed over in silence; a directory without any capture is an error of its own.
     pub fn new(arguments: &[PathBuf]) -> Self {
         let mut plan = Self::default();
@@ -59,17 +60,17 @@ impl Plan {
         let looked_at: Vec<_> = named
             .into_par_iter()
             .map(|(path, from_directory)| {
-                let first = first_packet(&path);
-                (path, from_directory, first)
+                let begins = beginning(&path);
+                (path, from_directory, begins)
             })
             .collect();
         let mut seen = HashSet::new();
-        for (path, from_directory, first) in looked_at {
-            match first {
-                Ok(first_packet) => {
+        for (path, from_directory, begins) in looked_at {
+            match begins {
+                Ok(begins) => {
                     // A file named twice is one file, whatever its names are.
                     if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
-                        plan.inputs.push(Input { path, first_packet });
+                        plan.inputs.push(Input { path, begins });
                     }
                 }
                 Err(e) if from_directory && e.is_about_something_else() => {}
@@ -79,7 +80,7 @@ impl Plan {
                 }
             }
         }
-        plan.inputs.sort_by(|a, b| (a.first_packet, &a.path).cmp(&(b.first_packet, &b.path)));
+        plan.inputs.sort_by(|a, b| (a.begins, &a.path).cmp(&(b.begins, &b.path)));
         plan
     }
 
@@ -127,14 +128,33 @@ fn is_read_once(path: &Path) -> bool {
 }
 
 /// When a file begins. What is read once cannot be looked at without taking from it: it comes first.
-fn first_packet(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
+///
+/// The time of one packet may be damaged, and would put the file, with every connection in it, before or behind all others.
+/// So it is the first time that is near the middle one of the first packets.
+fn beginning(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
     if is_read_once(path) {
         return Ok(None);
     }
     let mut reader = open(path, ReaderLimits::default())?;
+    let mut times = Vec::with_capacity(FIRST_PACKETS);
     // What is wrong behind the file's header is told when it is read.
-    Ok(reader.next_packet().ok().flatten().map(|packet| packet.timestamp))
+    while times.len() < FIRST_PACKETS
+        && let Ok(Some(packet)) = reader.next_packet()
+    {
+        times.push(packet.timestamp);
+    }
+    let mut sorted = times.clone();
+    sorted.sort_unstable();
+    let middle = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
+    Ok(middle.and_then(|middle| {
+        times.into_iter().find(|&time| time.since(middle).max(middle.since(time)) <= NEAR_THE_MIDDLE)
+    }))
 }
+
+/// Packets that are looked at to know when a file begins.
+const FIRST_PACKETS: usize = 16;
+/// In packet time. Most damage to the seconds of a time makes more of it.
+const NEAR_THE_MIDDLE: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +174,31 @@ mod tests {
         let rotated = testdata().join("rotated");
         let parts = ["part-3.pcap", "part-1.pcap", "part-2.pcap"].map(|name| rotated.join(name));
         assert_eq!(names(&Plan::new(&parts)), ["part-1.pcap", "part-2.pcap", "part-3.pcap"]);
+    }
+
+    #[test]
+    fn one_damaged_time_does_not_misplace_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let parts = ["part-1.pcap", "part-2.pcap", "part-3.pcap"];
+        for damaged in parts {
+            for (bits, packet) in [(0_u32, 0), (u32::MAX, 0), (0, 1), (u32::MAX, 1)] {
+                for part in parts {
+                    let mut octets = std::fs::read(testdata().join("rotated").join(part)).expect("a file");
+                    if part == damaged {
+                        // A header of 24 octets, then records of 16 and as many as their third number says.
+                        let len = u32::from_le_bytes(octets[32..36].try_into().expect("four octets"));
+                        let at = 24 + packet * (16 + usize::try_from(len).expect("a length"));
+                        octets[at..at + 4].copy_from_slice(&bits.to_le_bytes());
+                    }
+                    std::fs::write(directory.path().join(part), octets).expect("a file");
+                }
+                assert_eq!(
+                    names(&Plan::new(&parts.map(|part| directory.path().join(part)))),
+                    parts,
+                    "{damaged} {bits}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -186,6 +231,6 @@ mod tests {
     #[test]
     fn standard_input_is_not_looked_at() {
         let plan = Plan::new(&[PathBuf::from(STANDARD_INPUT)]);
-        assert_eq!(plan.inputs, [Input { path: PathBuf::from("-"), first_packet: None }]);
+        assert_eq!(plan.inputs, [Input { path: PathBuf::from("-"), begins: None }]);
     }
 }

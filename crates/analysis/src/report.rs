@@ -235,6 +235,8 @@ pub struct Fragments {
     /// Fragments that contradict what was there before them: in IPv4 the octet captured first counts, in IPv6 the datagram
     /// is dropped.
     pub overlapping: u64,
+    /// Fragments that came again when their datagram was whole already, as span ports show them.
+    pub copies: u64,
     /// Fragments of datagrams that did not become whole.
     pub unused: u64,
 }
@@ -245,6 +247,7 @@ impl From<FragmentCounts> for Fragments {
             fragments: counts.fragments,
             reassembled: counts.reassembled,
             overlapping: counts.overlapping,
+            copies: counts.copies,
             unused: counts.abandoned + counts.waiting,
         }
     }

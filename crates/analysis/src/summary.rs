@@ -130,8 +130,8 @@ impl Overview {
         let fragments = capture.fragments;
         if fragments.fragments > 0 {
             lines.push(format!(
-                "  fragments {}: {} datagrams put together, {} overlapping, {} of no use",
-                fragments.fragments, fragments.reassembled, fragments.overlapping, fragments.unused
+                "  fragments {}: {} datagrams put together, {} overlapping, {} copies, {} of no use",
+                fragments.fragments, fragments.reassembled, fragments.overlapping, fragments.copies, fragments.unused
             ));
         }
         let damages = capture.files.iter().flat_map(CaptureFile::damages);

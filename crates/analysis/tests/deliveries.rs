@@ -201,6 +201,25 @@ fn every_packet_twice() {
 }
 
 /// The law of conservation, for a session that is over: `payload` counts each copy, of the octets behind its end, too.
+/// A host drops a datagram whose header promises more than came, and the sender sends it again: one octet of one length
+/// is one packet that did not come.
+#[test]
+fn every_packet_first_with_a_damaged_length() {
+    for bit in [0x8000, 0x4000, 0x1000] {
+        let damaged = copied(play(&parse(DIALOGUE)), |_| 2).into_iter().enumerate().map(|(number, mut packet)| {
+            if number % 2 == 0 {
+                let total = u16::from_be_bytes([packet.data[16], packet.data[17]]) ^ bit;
+                packet.data[16..18].copy_from_slice(&total.to_be_bytes());
+            }
+            packet
+        });
+        let damaged: Vec<KitPacket> = damaged.collect();
+        same(&damaged);
+        let errors = &analyse(&[&damaged])["capture"]["decode_errors"];
+        assert_eq!(errors, &json!({"ip_beyond_packet": damaged.len() / 2}));
+    }
+}
+
 #[test]
 fn every_packet_again_behind_the_end() {
     let packets = deliver(<[Vec<u8>]>::to_vec);

@@ -27,12 +27,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// The operating system stopped reading it.
-    #[error("{}: cannot be read at octet {offset}: {}; the packets before it were read", .path.display(), Lower(.source))]
+    #[error("{}: cannot be read at octet {offset}: {}; {}", .path.display(), Lower(.source), Before(.packets))]
     Read {
         /// The input as it was named.
         path: PathBuf,
         /// The first octet that could not be read.
         offset: u64,
+        /// Packets that were read before it.
+        packets: u64,
         /// What the operating system said.
         source: io::Error,
     },
@@ -61,7 +63,7 @@ pub enum Error {
         found: Contents,
     },
     /// Its compressed data are damaged, cut short or beyond a limit.
-    #[error("{}: {}", .path.display(), Told::new(.compression, .fault, .compressed_offset, .offset, .source))]
+    #[error("{}: {}", .path.display(), Told::new(.compression, .fault, .compressed_offset, .offset, .packets, .source))]
     Compressed {
         /// The input as it was named.
         path: PathBuf,
@@ -69,6 +71,8 @@ pub enum Error {
         compression: Compression,
         /// Octets that came out before it.
         offset: u64,
+        /// Packets that were read before it.
+        packets: u64,
         /// Octets of the file that were in use by then: the fault is before this octet, if not at it.
         compressed_offset: u64,
         /// What is wrong.
@@ -89,7 +93,7 @@ pub enum Error {
         got: u16,
     },
     /// It ends inside a header, a record or a block.
-    #[error("{}: cut off in the middle of a {part} at octet {offset}: {wanted} octets wanted, {got} there; the packets before it were read", .path.display())]
+    #[error("{}: cut off in the middle of a {part} at octet {offset}: {wanted} octets wanted, {got} there; {}", .path.display(), Before(.packets))]
     Truncated {
         /// The input as it was named.
         path: PathBuf,
@@ -97,18 +101,22 @@ pub enum Error {
         part: Part,
         /// Where that part begins.
         offset: u64,
+        /// Packets that were read before it.
+        packets: u64,
         /// Octets the part has, as far as is known.
         wanted: u64,
         /// Octets that are there.
         got: u64,
     },
     /// A field contradicts its surroundings, and no record was found between there and the input's end.
-    #[error("{}: damaged at octet {offset}: {fault} is {got}, {wanted} wanted, and no further record was found behind it; the packets before it were read", .path.display())]
+    #[error("{}: damaged at octet {offset}: {fault} is {got}, {wanted} wanted, and no further record was found behind it; {}", .path.display(), Before(.packets))]
     Malformed {
         /// The input as it was named.
         path: PathBuf,
         /// Where the record or block begins.
         offset: u64,
+        /// Packets that were read before it.
+        packets: u64,
         /// Which field.
         fault: Fault,
         /// What it should have been; for a length the least or the most.
@@ -163,12 +171,12 @@ impl Error {
     }
 
     /// What came out of a source that could not be read at `offset`: a decompressor's fault, or the operating system's.
-    pub(crate) fn reading(path: PathBuf, offset: u64, source: io::Error) -> Self {
+    pub(crate) fn reading(path: PathBuf, offset: u64, packets: u64, source: io::Error) -> Self {
         match source.downcast::<Failure>() {
             Ok(Failure { compression, compressed_offset, fault, source }) => {
-                Self::Compressed { path, compression, offset, compressed_offset, fault, source }
+                Self::Compressed { path, compression, offset, packets, compressed_offset, fault, source }
             }
-            Err(source) => Self::Read { path, offset, source },
+            Err(source) => Self::Read { path, offset, packets, source },
         }
     }
 }
@@ -235,6 +243,7 @@ struct Told<'a> {
     fault: &'a CompressionFault,
     compressed_offset: &'a u64,
     offset: &'a u64,
+    packets: &'a u64,
     source: &'a Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -244,15 +253,17 @@ impl<'a> Told<'a> {
         fault: &'a CompressionFault,
         compressed_offset: &'a u64,
         offset: &'a u64,
+        packets: &'a u64,
         source: &'a Option<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { compression, fault, compressed_offset, offset, source }
+        Self { compression, fault, compressed_offset, offset, packets, source }
     }
 }
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { compression, compressed_offset, offset, .. } = self;
+        let before = Before(self.packets);
         let place = format_args!("at octet {compressed_offset} of the file, octet {offset} of what it holds");
         match self.fault {
             CompressionFault::Corrupt => {
@@ -260,14 +271,14 @@ impl fmt::Display for Told<'_> {
                 if let Some(source) = self.source {
                     write!(f, ": {}", lower(&source.to_string()))?;
                 }
-                f.write_str("; the packets before it were read")
+                write!(f, "; {before}")
             }
             CompressionFault::Truncated => {
-                write!(f, "{compression} data cut off {place}; the packets before it were read")
+                write!(f, "{compression} data cut off {place}; {before}")
             }
             CompressionFault::Trailing(got) => write!(
                 f,
-                "begins with {} behind its {compression} data, {place}; the packets before it were read, split the file there for the rest",
+                "begins with {} behind its {compression} data, {place}; {before}, split the file there for the rest",
                 Hex(got)
             ),
             CompressionFault::Window { wanted, limit } => {
@@ -280,7 +291,7 @@ impl fmt::Display for Told<'_> {
             }
             CompressionFault::Expansion { limit } => write!(
                 f,
-                "{compression} data expand more than {limit} times {place}, as a decompression bomb does; the packets before it were read, decompress it with {compression} -dc if it is none"
+                "{compression} data expand more than {limit} times {place}, as a decompression bomb does; {before}, decompress it with {compression} -dc if it is none"
             ),
             CompressionFault::Dictionary => {
                 write!(f, "{compression} data need a dictionary {place}; decompress it first, with that dictionary")
@@ -296,6 +307,15 @@ impl fmt::Display for Contents {
             Self::Tar => f.write_str("a tar archive"),
             Self::Unknown(got) => write!(f, "something that begins with {}", Hex(got)),
         }
+    }
+}
+
+/// What became of the packets before an error, of which there are so many.
+struct Before<'a>(&'a u64);
+
+impl fmt::Display for Before<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self.0 == 0 { "there was no packet before it" } else { "the packets before it were read" })
     }
 }
 
@@ -330,12 +350,12 @@ mod tests {
 
     #[test]
     fn messages_say_where_what_and_what_to_do() {
-        let cut = Error::Truncated { path: "x.pcap".into(), part: Part::Record, offset: 4242, wanted: 1500, got: 12 };
-        assert_eq!(
-            cut.to_string(),
-            "x.pcap: cut off in the middle of a record at octet 4242: 1500 octets wanted, 12 there; \
-             the packets before it were read"
-        );
+        for (packets, before) in [(0, "there was no packet before it"), (9, "the packets before it were read")] {
+            let (path, part) = ("x.pcap".into(), Part::Record);
+            let cut = Error::Truncated { path, part, offset: 4242, packets, wanted: 1500, got: 12 };
+            let expected = "x.pcap: cut off in the middle of a record at octet 4242: 1500 octets wanted, 12 there; ";
+            assert_eq!(cut.to_string(), format!("{expected}{before}"));
+        }
         let zip = Error::NotACapture { path: "x.zip".into(), got: vec![0x50, 0x4b, 3, 4] };
         assert!(zip.to_string().starts_with("x.zip: is no capture: begins with 50 4b 03 04; "), "{zip}");
         let gone = Error::Open { path: "x".into(), source: io::Error::other("No such file") };

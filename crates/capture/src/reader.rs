@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::buffer::Buffer;
 use crate::compression::{self, Compression, Contents};
 use crate::pcap::{self, PcapRecords};
-use crate::pcapng::{self, PcapNgBlocks};
+use crate::pcapng::{self, ByteOrder, PcapNgBlocks};
 use crate::read_ahead::ReadAhead;
 use crate::step::{Extent, Skipped, Step};
 use crate::{CommentLog, Damage, DamageLog, Error, Fault, Format, Packet, Part, ReaderLimits};
@@ -87,12 +87,12 @@ impl CaptureReader {
         let path = name;
         let (source, compression) = match compression::detect(source, limits.compression) {
             Ok(detected) => detected,
-            Err(source) => return Err(Error::reading(path, 0, source)),
+            Err(source) => return Err(Error::reading(path, 0, 0, source)),
         };
         let mut buffer = Buffer::new(source, limits.buffer_octets());
         let magic_there = match buffer.fill(MAGIC_OCTETS) {
             Ok(there) => there,
-            Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, source)),
+            Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, 0, source)),
         };
         let records = match buffer.window().first_chunk::<MAGIC_OCTETS>() {
             Some(&pcapng::SECTION_HEADER) => Records::PcapNg(PcapNgBlocks::default()),
@@ -299,31 +299,10 @@ impl CaptureReader {
                 self.buffer.consume(octets);
                 self.add_damage(offset);
             }
-            Step::Skip { octets, trailer, why } => {
-                let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
-                let front = octets.saturating_sub(trailer_len as u64);
-                let mut got = self.buffer.skip(front).map_err(|e| self.read_error(e))?;
-                if got == front {
-                    self.buffer.fill(trailer_len).map_err(|e| self.read_error(e))?;
-                    got += self.buffer.window().len().min(trailer_len) as u64;
-                }
-                if got < octets {
-                    self.stopped_at = Some(offset);
-                    return Err(self.truncated(offset, octets, got));
-                }
-                if let (Some((wanted, order)), Some(&raw)) = (trailer, self.buffer.window().first_chunk()) {
-                    let (wanted, got) = (u64::from(wanted), u64::from(order.u32(raw)));
-                    if got != wanted {
-                        let fault = Fault::TrailingBlockLength;
-                        return self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got));
-                    }
-                }
-                self.buffer.consume(trailer_len);
-                match why {
-                    Skipped::NoPacket => {}
-                    Skipped::Oversized => self.oversized_records += 1,
-                    Skipped::Malformed => self.malformed_blocks += 1,
-                    Skipped::ForeignSection => self.foreign_sections += 1,
+            Step::Skip { octets, trailer, why } => self.pass(offset, octets, trailer, why)?,
+            Step::Doubted { total, order, why } => {
+                if !self.search_within(offset, total)? {
+                    self.pass(offset, total.into(), Some((total, order)), why)?;
                 }
             }
             Step::Damaged { fault, wanted, got } => {
@@ -331,6 +310,64 @@ impl CaptureReader {
             }
         }
         Ok(())
+    }
+
+    /// Passes over the `octets` from `offset` on, some of which may be done with already.
+    fn pass(&mut self, offset: u64, octets: u64, trailer: Option<(u32, ByteOrder)>, why: Skipped) -> Result<(), Error> {
+        let trailer_len = if trailer.is_some() { TRAILER_OCTETS } else { 0 };
+        let front = octets.saturating_sub(trailer_len as u64);
+        let mut got = self.buffer.position().saturating_sub(offset);
+        got += self.buffer.skip(front.saturating_sub(got)).map_err(|e| self.read_error(e))?;
+        if got == front {
+            self.buffer.fill(trailer_len).map_err(|e| self.read_error(e))?;
+            got += self.buffer.window().len().min(trailer_len) as u64;
+        }
+        if got < octets {
+            self.stopped_at = Some(offset);
+            return Err(self.truncated(offset, octets, got));
+        }
+        if let (Some((wanted, order)), Some(&raw)) = (trailer, self.buffer.window().first_chunk()) {
+            let (wanted, got) = (u64::from(wanted), u64::from(order.u32(raw)));
+            if got != wanted {
+                let fault = Fault::TrailingBlockLength;
+                return self.recover(offset, |reader| reader.malformed(offset, fault, wanted, got));
+            }
+        }
+        self.buffer.consume(trailer_len);
+        match why {
+            Skipped::NoPacket => {}
+            Skipped::Oversized => self.oversized_records += 1,
+            Skipped::Malformed => self.malformed_blocks += 1,
+            Skipped::ForeignSection => self.foreign_sections += 1,
+        }
+        Ok(())
+    }
+
+    /// Goes through the block of `total` octets at `offset` up to its second length, and stops at the first chain of
+    /// blocks within: then the length is wrong. Whether there was one. It holds as little as [`recover`](Self::recover).
+    fn search_within(&mut self, offset: u64, total: u32) -> Result<bool, Error> {
+        let reach = self.buffer.capacity() / 2;
+        let end = offset.saturating_add(total.into()).saturating_sub(TRAILER_OCTETS as u64);
+        self.buffer.consume(1);
+        loop {
+            let left = usize::try_from(end.saturating_sub(self.buffer.position())).unwrap_or(usize::MAX);
+            let enough = self.buffer.window().len() > reach;
+            let whole = !enough && !self.buffer.fill(self.buffer.capacity()).map_err(|e| self.read_error(e))?;
+            let window = self.buffer.window();
+            let to = if whole { window.len() } else { window.len().saturating_sub(reach) }.min(left);
+            let found = match &self.records {
+                Records::Pcap(_) => None,
+                Records::PcapNg(blocks) => blocks.find_chain(window, to, reach, whole),
+            };
+            self.buffer.consume(found.unwrap_or(to));
+            if found.is_some() {
+                self.add_damage(offset);
+                return Ok(true);
+            }
+            if to == left || whole {
+                return Ok(false);
+            }
+        }
     }
 
     /// Looks for the next record behind what could not be read at `offset`, and stands there when it is found. Where none
@@ -371,7 +408,7 @@ impl CaptureReader {
 
     fn read_error(&self, source: std::io::Error) -> Error {
         let offset = self.buffer.position().saturating_add(self.buffer.window().len() as u64);
-        Error::reading(self.path.clone(), offset, source)
+        Error::reading(self.path.clone(), offset, self.packets, source)
     }
 
     fn truncated(&self, offset: u64, wanted: u64, got: u64) -> Error {
@@ -379,11 +416,11 @@ impl CaptureReader {
             Records::Pcap(_) => Part::Record,
             Records::PcapNg(_) => Part::Block,
         };
-        Error::Truncated { path: self.path.clone(), part, offset, wanted, got }
+        Error::Truncated { path: self.path.clone(), part, offset, packets: self.packets, wanted, got }
     }
 
     fn malformed(&self, offset: u64, fault: Fault, wanted: u64, got: u64) -> Error {
-        Error::Malformed { path: self.path.clone(), offset, fault, wanted, got }
+        Error::Malformed { path: self.path.clone(), offset, packets: self.packets, fault, wanted, got }
     }
 }
 
@@ -407,7 +444,7 @@ enum Records {
 /// Reads the header of a pcap file whose magic number is known to be one.
 fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
     let whole = buffer.fill(pcap::HEADER_OCTETS);
-    let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, e))?;
+    let whole = whole.map_err(|e| Error::reading(path.into(), buffer.window().len() as u64, 0, e))?;
     buffer.try_fill(pcap::OPENING_OCTETS);
     match pcap::parse_header(buffer.window()) {
         Some(Ok(records)) if whole => {
@@ -421,6 +458,7 @@ fn pcap_header(buffer: &mut Buffer, path: &Path) -> Result<PcapRecords, Error> {
             path: path.into(),
             part: Part::FileHeader,
             offset: 0,
+            packets: 0,
             wanted: pcap::HEADER_OCTETS as u64,
             got: buffer.window().len() as u64,
         }),

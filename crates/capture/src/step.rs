@@ -14,6 +14,9 @@ pub(crate) enum Step {
     Cut(u64),
     /// Something to pass over, and the length that is repeated in its last four octets.
     Skip { octets: u64, trailer: Option<(u32, ByteOrder)>, why: Skipped },
+    /// As `Skip`, but this long and without a packet that would bear the length out: it is looked whether other records
+    /// stand within.
+    Doubted { total: u32, order: ByteOrder, why: Skipped },
     /// The record's length is wrong: the next record begins this many octets behind its start.
     Swallows(usize),
     /// A field that makes the next record's place unknown.

@@ -189,6 +189,56 @@ fn a_block_whose_lengths_disagree_costs_that_block() {
     }
 }
 
+/// Blocks that hold no packet may be long, so that their length alone says little: the next block whose lengths agree does.
+#[test]
+fn a_wrong_length_in_a_block_without_a_packet_costs_that_block() {
+    let file = pcapng_file(PcapNgWriter::new());
+    let all = mail().len();
+    // Further packets, more than the longest wrong length, so that the file does not end within it.
+    let start = || PcapNgWriter::new().section().interface(Interface::default());
+    let written = start().written().len();
+    let further = (0..300).fold(start(), |writer, _| writer.enhanced(0, &KitPacket::new(0, vec![7; 60_000])));
+    for (behind, lengths) in [
+        (&[][..], &[100, 170_000, 330_000, 1_000_000, 16_000_000][..]),
+        (&further.written()[written..], &[1_000_000, 16_000_000]),
+    ] {
+        // Name resolution, statistics, secrets, custom, and a type that nobody has.
+        for block_type in [4, 5, 10, 0xbad, 0x77] {
+            for &length in lengths {
+                for n in [3, all - 1] {
+                    let at = file.records[n];
+                    let mut block = PcapNgWriter::new().block(block_type, &[0; 20]).file();
+                    block[4..8].copy_from_slice(&u32::to_le_bytes(length));
+                    let octets = [&file.octets[..at], &block, &file.octets[at..], behind].concat();
+                    let mut outcome = read(&octets);
+                    outcome.packets.truncate(all);
+                    assert_eq!((outcome.error.as_ref(), &outcome.damage), (None, &one_damage(at, at + block.len())));
+                    assert_lent(&outcome, 0..all);
+                }
+            }
+        }
+    }
+}
+
+/// What looks like a block or two within a long block is part of it.
+#[test]
+fn a_long_block_is_passed_over_whatever_is_in_it() {
+    let file = pcapng_file(PcapNgWriter::new());
+    let two_blocks = &file.octets[file.records[0]..file.records[2]];
+    let at = file.records[5];
+    for body in [vec![0; 2_000_000], vec![6; 2_000_000], [two_blocks, &vec![b'x'; 2_000_000], two_blocks].concat()] {
+        let block = PcapNgWriter::new().block(4, &body).file();
+        let octets = [&file.octets[..at], &block, &file.octets[at..]].concat();
+        let outcome = read(&octets);
+        assert_eq!((outcome.error, outcome.damage), (None, vec![]));
+        // Cut within it.
+        let cut = read(&octets[..at + block.len() - 5]);
+        assert_lent(&cut, 0..5);
+        assert!(cut.error.is_some_and(|error| error.contains("cut off in the middle of a block")));
+        assert_eq!((cut.octets, cut.damage), (at as u64, vec![]));
+    }
+}
+
 #[test]
 fn a_section_header_that_is_damaged_costs_the_packets_of_no_section() {
     let file = pcapng_file(PcapNgWriter::new().big_endian());

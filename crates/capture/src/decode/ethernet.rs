@@ -110,7 +110,7 @@ const IPV6: u16 = 0x86dd;
 mod tests {
     use crate::decode::DecodeError;
     use crate::decode::tests::{datagram, decode, packet, through};
-    use crate::{Carrier, LinkType};
+    use crate::{Carrier, LinkType, Packet};
 
     fn whole() -> Result<Option<Vec<u8>>, DecodeError> {
         Ok(Some(b"MAIL ok\n".to_vec()))
@@ -202,7 +202,8 @@ mod tests {
     fn a_frame_cut_in_a_tag_is_a_truncated_header() {
         let tagged = frame(&[&[0x88, 0xe7, 0, 1, 2, 3], &[4; 12], &[0x89, 0x26, 0x80, 1, 0, 2, 8, 0], &datagram(4)]);
         for cut in 0..tagged.len() - 8 {
-            assert_eq!(of(&tagged[..cut]), Err(DecodeError::TruncatedHeader), "{cut}");
+            let cut = Packet { data: &tagged[..cut], ..packet(LinkType::ETHERNET, &tagged) };
+            assert_eq!(decode(&cut), Err(DecodeError::TruncatedHeader), "{}", cut.data.len());
         }
     }
 }

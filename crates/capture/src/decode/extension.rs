@@ -22,7 +22,7 @@ pub(super) fn hop_by_hop(payload: Payload<'_>, payload_length: usize) -> Result<
     let octets = match jumbo_length(header.payload())? {
         None => payload.octets,
         Some(length) if payload_length == 0 && length > 65_535 => {
-            payload.octets.first(usize::try_from(length).unwrap_or(usize::MAX))
+            payload.octets.datagram(usize::try_from(length).unwrap_or(usize::MAX))?
         }
         Some(_) => return Err(DecodeError::MalformedIp),
     };
@@ -230,7 +230,8 @@ mod tests {
         let atomic = extended(44, &[TCP, 0, 0, 0, 0, 0, 0, 7], None);
         let first = extended(44, &[TCP, 0, 0, 1, 0, 0, 0, 7], None);
         let mut decoder = Decoder::new();
-        assert_eq!(decoder.decode(&packet(LinkType::RAW, &first[..first.len() - 4])), Err(DecodeError::MalformedIp));
+        let odd = Packet { data: &first[..first.len() - 4], ..packet(LinkType::RAW, &first) };
+        assert_eq!(decoder.decode(&odd), Err(DecodeError::MalformedIp));
         assert!(decoder.decode(&packet(LinkType::RAW, &atomic)).unwrap().is_some());
         assert_eq!(decoder.counts().fragments.overlapping, 0);
     }

@@ -13,7 +13,8 @@
 //! **Overlaps.** In IPv4 the octet captured first counts. Hosts differ here, and some drop such a datagram; the issue is
 //! to keep evidence and to say that it is contested. In IPv6 the whole datagram is dropped, as RFC 5722 §4 has every host
 //! do since 2009: the octets never reached TCP, and taking them would let a sender slip in octets that only we see. A
-//! fragment that came twice, by a span port or a resending router, is no overlap (RFC 8200 §4.5 allows hosts the same).
+//! fragment that came twice, by a span port or a resending router, is no overlap (RFC 8200 §4.5 allows hosts the same); one
+//! that comes again when its datagram is whole already is counted and passed over (see [`recent`](super::recent)).
 //!
 //! **Time.** A datagram that is not whole after [`FragmentLimits::time`] is given up, but only when another fragment of the
 //! same datagram comes or its place is needed. So one packet with a corrupt time ends nothing, and the result does not
@@ -23,6 +24,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::recent::Recent;
 use super::{DecodeError, Octets};
 use crate::Timestamp;
 
@@ -71,11 +73,14 @@ pub struct FragmentLimits {
     /// reception of the first-arriving fragment of that packet, reassembly of that packet must be abandoned". RFC 1122
     /// §3.3.2 has 60 to 120 seconds for IPv4.
     pub time: u64,
+    /// Datagrams put together last whose octets are kept, at most 65 535 of each, to know copies of their fragments: 64.
+    /// Copies of older ones are taken for fragments of datagrams that never get whole.
+    pub recent: usize,
 }
 
 impl Default for FragmentLimits {
     fn default() -> Self {
-        Self { datagrams: 64, time: 60_000_000_000 }
+        Self { datagrams: 64, time: 60_000_000_000, recent: 64 }
     }
 }
 
@@ -88,6 +93,8 @@ pub struct FragmentCounts {
     pub reassembled: u64,
     /// Fragments with octets that were there already and differed, or that were there in part.
     pub overlapping: u64,
+    /// Fragments that came again when their datagram was whole already.
+    pub copies: u64,
     /// Fragments of datagrams that were given up: too old, too many at a time, or (IPv6) overlapping.
     pub abandoned: u64,
     /// Fragments of datagrams that still wait.
@@ -104,6 +111,7 @@ pub(super) struct Reassembler {
     datagrams: Vec<Datagram>,
     /// A buffer for the next one.
     spare: Vec<u8>,
+    recent: Recent,
     counts: FragmentCounts,
 }
 
@@ -142,6 +150,11 @@ impl Reassembler {
             return Err(DecodeError::MalformedIp);
         }
         self.counts.fragments += 1;
+        let waits = self.position(fragment, network).is_some();
+        if !waits && self.recent.has(fragment, network, &(fragment.offset..end), timestamp) {
+            self.counts.copies += 1;
+            return Ok(None);
+        }
         let index = self.place(fragment, network, timestamp);
         let Some(datagram) = self.datagrams.get_mut(index) else { return Ok(None) };
         datagram.fragments += 1;
@@ -162,16 +175,22 @@ impl Reassembler {
             return Ok(None);
         }
         self.counts.reassembled += 1;
-        Ok(Some(self.datagrams.remove(index).into_whole()))
+        let whole = self.datagrams.remove(index).into_whole();
+        let of = (fragment.key, network);
+        let length = whole.octets.len().saturating_add(whole.missing);
+        self.recent.add(of, timestamp, (&whole.octets, length), self.limits.recent);
+        Ok(Some(whole))
+    }
+
+    fn position(&self, fragment: &Fragment<'_>, network: u32) -> Option<usize> {
+        self.datagrams.iter().position(|datagram| datagram.network == network && datagram.key == fragment.key)
     }
 
     /// Where the fragment's datagram stands.
     fn place(&mut self, fragment: &Fragment<'_>, network: u32, timestamp: Timestamp) -> usize {
         let patience = Duration::from_nanos(self.limits.time);
         let is_late = |datagram: &Datagram| timestamp.since(datagram.began) > patience;
-        if let Some(index) =
-            self.datagrams.iter().position(|datagram| datagram.network == network && datagram.key == fragment.key)
-        {
+        if let Some(index) = self.position(fragment, network) {
             match self.datagrams.get(index) {
                 Some(datagram) if is_late(datagram) => self.give_up(index),
                 _ => return index,
@@ -386,7 +405,7 @@ mod tests {
             protocol: TCP,
             offset,
             more,
-            octets: Octets { captured: octets, at: Some(0), missing: 0 },
+            octets: Octets { captured: octets, at: Some(0), missing: 0, in_a_tunnel: false },
         }
     }
 
@@ -435,6 +454,68 @@ mod tests {
             assert_eq!(found, [None, None, whole(b"0123456789")]);
             assert_eq!(reassembler.counts().overlapping, 0);
         }
+    }
+
+    /// The copy of the fragment that made the datagram whole, and of those before it.
+    #[test]
+    fn copies_of_a_datagram_that_is_whole_begin_no_other() {
+        for version in [4, 6] {
+            let (first, last) = (fragment(version, 0, true, b"01234567"), fragment(version, 8, false, b"89"));
+            let mut reassembler = Reassembler::default();
+            let found = taken(&mut reassembler, &[first, first, last, last, first]);
+            assert_eq!(found, [None, None, whole(b"0123456789"), None, None]);
+            let counts = reassembler.counts();
+            assert_eq!((counts.copies, counts.waiting, counts.reassembled), (2, 0, 1));
+            // What the capture has less of is a copy, too.
+            let mut cut = fragment(version, 0, true, b"0123");
+            cut.octets.missing = 4;
+            assert_eq!(taken(&mut reassembler, &[cut]), [None]);
+            assert_eq!(reassembler.counts().copies, 3);
+        }
+    }
+
+    /// RFC 6864: senders at a high rate use an identification again while older datagrams may still be on their way.
+    #[test]
+    fn an_identification_used_again_at_once_is_another_datagram() {
+        let (first, last) = (fragment(4, 0, true, b"01234567"), fragment(4, 8, false, b"89"));
+        for [one, other] in [
+            // Other octets, another length, its last fragment alike.
+            [fragment(4, 0, true, b"abcdefgh"), fragment(4, 8, false, b"ij")],
+            [fragment(4, 8, false, b"89a"), first],
+            [fragment(4, 0, true, b"abcdefgh"), last],
+        ] {
+            let mut reassembler = Reassembler::default();
+            // Each is captured twice.
+            let pieces = [first, first, last, last, one, one, other, other];
+            let found = taken(&mut reassembler, &pieces);
+            let of = |n: usize| found[n].as_ref().map(|(octets, _)| octets.len());
+            assert!(found[2] == whole(b"0123456789") && of(6) >= Some(10) && found[6] != found[2], "{found:?}");
+            let counts = reassembler.counts();
+            assert_eq!((counts.reassembled, counts.waiting, counts.overlapping, counts.copies), (2, 0, 0, 2));
+        }
+        // The same octets much later.
+        let mut reassembler = Reassembler::default();
+        for (piece, seconds) in [(first, 0), (last, 0), (first, 10), (last, 10)] {
+            let _ = reassembler.take(&piece, 0, at(seconds)).unwrap();
+        }
+        assert_eq!((reassembler.counts().reassembled, reassembler.counts().copies), (2, 0));
+    }
+
+    #[test]
+    fn no_more_datagrams_are_remembered_than_the_limit() {
+        let mut reassembler = Reassembler::new(FragmentLimits { recent: 2, ..FragmentLimits::default() });
+        let of = |identification, mut fragment: Fragment<'static>| {
+            fragment.key.identification = identification;
+            fragment
+        };
+        let (first, last) = (fragment(4, 0, true, b"01234567"), fragment(4, 8, false, b"89"));
+        for identification in 0..100 {
+            taken(&mut reassembler, &[of(identification, first), of(identification, last)]);
+        }
+        taken(&mut reassembler, &[of(99, last), of(98, last)]);
+        assert_eq!((reassembler.counts().copies, reassembler.counts().waiting), (2, 0));
+        taken(&mut reassembler, &[of(97, last)]);
+        assert_eq!((reassembler.counts().copies, reassembler.counts().waiting), (2, 1));
     }
 
     #[test]
@@ -640,7 +721,8 @@ mod tests {
         fn any_fragments_in_any_order_are_what_a_map_of_octets_says(
             pieces in prop::collection::vec((0..12_usize, 1..5_usize, any::<bool>(), any::<u8>(), 0..9_usize), 1..40),
         ) {
-            let mut reassembler = Reassembler::default();
+            // Copies are not of the model.
+            let mut reassembler = Reassembler::new(FragmentLimits { recent: 0, ..FragmentLimits::default() });
             let mut map: Vec<Option<Option<u8>>> = Vec::new();
             let mut length: Option<usize> = None;
             for (offset, blocks, more, octet, cut) in pieces {

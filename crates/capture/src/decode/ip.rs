@@ -54,7 +54,7 @@ fn ipv4(octets: Octets<'_>) -> Result<Layer<'_>, DecodeError> {
     let octets = match usize::from(header.total_len()) {
         0 => octets,
         total if total < header_len => return Err(DecodeError::MalformedIp),
-        total => octets.first(total),
+        total => octets.datagram(total)?,
     }
     .behind(header_len);
     let (source, destination) = (header.source_addr().into(), header.destination_addr().into());
@@ -94,7 +94,7 @@ fn ipv6(octets: Octets<'_>) -> Result<Layer<'_>, DecodeError> {
         source: header.source_addr().into(),
         destination: header.destination_addr().into(),
         protocol: header.next_header().0,
-        octets: if length == 0 { octets } else { octets.first(length) },
+        octets: if length == 0 { octets } else { octets.datagram(length)? },
     };
     // RFC 8200 §4.1: the Hop-by-Hop Options header "is restricted to appear immediately after an IPv6 header only".
     if payload.protocol == extension::HOP_BY_HOP {
@@ -152,6 +152,26 @@ mod tests {
         assert_eq!(raw(&[0x55; 60]), Err(DecodeError::MalformedIp));
     }
 
+    /// RFC 1122 §3.2.1, of a datagram in a frame too short for it: what is not all there is no datagram. Only what the
+    /// record says was on the wire can have been cut off.
+    #[test]
+    fn a_length_beyond_the_packet_on_the_wire_is_no_cut() {
+        for (version, field) in [(4, 2), (6, 4)] {
+            let data = datagram(version);
+            for bit in 0..16 {
+                let mut damaged = data.clone();
+                damaged[field + bit / 8] ^= 0x80 >> (bit % 8);
+                let longer = damaged[field..field + 2] > data[field..field + 2];
+                let found = raw(&damaged);
+                assert_eq!(found == Err(DecodeError::IpBeyondPacket), longer, "{version} {bit}: {found:?}");
+                // The same of a packet that was cut: the record knows how long it was.
+                let whole = packet(LinkType::RAW, &damaged);
+                let cut = decode(&Packet { data: &damaged[..damaged.len() - 2], ..whole });
+                assert_eq!(cut == Err(DecodeError::IpBeyondPacket), longer, "{version} {bit}: {cut:?}");
+            }
+        }
+    }
+
     /// Segmentation offload and jumbograms: the length is that of the packet.
     #[test]
     fn a_length_of_zero_is_the_rest_of_the_packet() {
@@ -187,7 +207,8 @@ mod tests {
     #[test]
     fn an_extension_header_that_was_cut_is_truncated_one_too_long_is_malformed() {
         let data = extended(0, &[TCP, 0, 1, 4, 0, 0, 0, 0]);
-        assert_eq!(raw(&data[..44]), Err(DecodeError::TruncatedHeader));
+        let cut = Packet { data: &data[..44], ..packet(LinkType::RAW, &data) };
+        assert_eq!(decode(&cut), Err(DecodeError::TruncatedHeader));
         assert_eq!(raw(&extended(0, &[TCP, 200, 1, 4, 0, 0, 0, 0])), Err(DecodeError::MalformedIp));
     }
 

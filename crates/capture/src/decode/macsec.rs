@@ -38,7 +38,7 @@ const ICV_OCTETS: usize = 16;
 mod tests {
     use crate::decode::DecodeError;
     use crate::decode::tests::{datagram, decode, packet, through};
-    use crate::{Carrier, LinkType};
+    use crate::{Carrier, LinkType, Packet};
 
     /// A frame with this SecTAG and secure data, an ICV behind them, and padding where the secure data are short.
     fn frame(tag: &[u8], secure: &[u8], padding: usize) -> Vec<u8> {
@@ -93,7 +93,8 @@ mod tests {
     fn a_frame_cut_in_its_tag_is_a_truncated_header() {
         let whole = frame(&[&[0x20, 0][..], &NUMBER, &SCI].concat(), &[&[8, 0][..], &datagram(4)].concat(), 0);
         for cut in 14..14 + 14 + 2 + 40 {
-            assert_eq!(of(&whole[..cut]), Err(DecodeError::TruncatedHeader), "{cut}");
+            let cut = Packet { data: &whole[..cut], ..packet(LinkType::ETHERNET, &whole) };
+            assert_eq!(decode(&cut), Err(DecodeError::TruncatedHeader), "{}", cut.data.len());
         }
     }
 }

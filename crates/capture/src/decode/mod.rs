@@ -15,6 +15,7 @@ mod macsec;
 mod mpls;
 mod octets;
 mod ppp;
+mod recent;
 mod tcp;
 mod tunnel;
 
@@ -151,7 +152,7 @@ impl Decoder {
                     if header.network != 0 {
                         network = header.network;
                     }
-                    header.next.layer(payload.octets.behind(header.octets))
+                    header.next.layer(payload.octets.behind(header.octets).in_a_tunnel())
                 }
                 Layer::Ppp(octets) => ppp::frame(octets)?,
                 Layer::Fragment(fragment) => match fragments.take(&fragment, network, packet.timestamp)? {
@@ -237,6 +238,10 @@ pub enum DecodeError {
     /// header out of place.
     #[error("the IP header is malformed")]
     MalformedIp,
+    /// An IP header claims more octets than the packet had on the wire. A cut by the snap length is none: there the
+    /// record says how long the packet was.
+    #[error("the IP datagram is longer than the packet")]
+    IpBeyondPacket,
     /// A TCP header contradicts itself, or does not fit the datagram.
     #[error("the TCP header is malformed")]
     MalformedTcp,
@@ -261,6 +266,7 @@ impl DecodeError {
             Self::UnsupportedLinkType(_) => "unsupported_link_type",
             Self::TruncatedHeader => "truncated_header",
             Self::MalformedIp => "malformed_ip",
+            Self::IpBeyondPacket => "ip_beyond_packet",
             Self::MalformedTcp => "malformed_tcp",
             Self::MalformedTunnel => "malformed_tunnel",
             Self::Encrypted => "encrypted",
@@ -409,6 +415,7 @@ mod tests {
             (DecodeError::UnsupportedLinkType(LinkType(147)), "unsupported_link_type"),
             (DecodeError::TruncatedHeader, "truncated_header"),
             (DecodeError::MalformedIp, "malformed_ip"),
+            (DecodeError::IpBeyondPacket, "ip_beyond_packet"),
             (DecodeError::MalformedTcp, "malformed_tcp"),
             (DecodeError::MalformedTunnel, "malformed_tunnel"),
             (DecodeError::Encrypted, "encrypted"),

@@ -55,6 +55,23 @@ pub(super) fn order_of_block(octets: &[u8], order: ByteOrder) -> Option<ByteOrde
     is_block.then_some(order)
 }
 
+/// Whether blocks follow each other from the start of `octets` on; `whole` says that these end with the input.
+///
+/// A block that is passed over may hold octets that look like a block. [`CHAIN_BLOCKS`] of them that follow each other, or
+/// fewer that end where the input ends, are no chance.
+pub(super) fn is_chain(mut octets: &[u8], mut order: ByteOrder, whole: bool) -> bool {
+    for _ in 0..CHAIN_BLOCKS {
+        let Some(found) = order_of_block(octets, order) else { return false };
+        order = found;
+        let len = octets.get(4..).and_then(<[u8]>::first_chunk).map_or(0, |length| order.u32(*length));
+        octets = octets.get(usize::try_from(len).unwrap_or(usize::MAX)..).unwrap_or_default();
+        if octets.is_empty() && whole {
+            return true;
+        }
+    }
+    true
+}
+
 /// The order in which a section header's length makes sense, where its magic number does not.
 pub(super) fn order_of_length(octets: [u8; 4]) -> Option<ByteOrder> {
     [ByteOrder::Big, ByteOrder::Little].into_iter().find(|order| {
@@ -109,5 +126,7 @@ const CUSTOM_NOT_TO_BE_COPIED: u32 = 0x4000_0bad;
 pub(super) const BLOCK_MIN_OCTETS: usize = 12;
 /// The longest block that is no packet; libpcap has the same limit. A longer one is damage.
 pub(super) const BLOCK_MAX_OCTETS: u32 = 16 << 20;
+/// Blocks within another that show its length to be wrong.
+const CHAIN_BLOCKS: usize = 3;
 pub(super) const PACKET_DATA_AT: usize = 28;
 pub(super) const TRAILER_OCTETS: usize = 4;

@@ -45,8 +45,8 @@ use crate::step::{Extent, Skipped, Step};
 use crate::{CommentLog, Fault, ReaderLimits, Subject, Timestamp};
 use block::{
     BLOCK_MAX_OCTETS, BLOCK_MIN_OCTETS, BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS,
-    PACKET, PACKET_DATA_AT, SIMPLE_PACKET, TRAILER_OCTETS, byte_order, captured_len, holds_its_packet, order_of_block,
-    order_of_length,
+    PACKET, PACKET_DATA_AT, SIMPLE_PACKET, TRAILER_OCTETS, byte_order, captured_len, holds_its_packet, is_chain,
+    order_of_block, order_of_length,
 };
 pub(crate) use block::{ByteOrder, SECTION_HEADER};
 use drops::Drops;
@@ -122,6 +122,18 @@ impl PcapNgBlocks {
         Some(at)
     }
 
+    /// Where a chain of blocks begins, before `to`, that stands within `reach` octets; `whole` says that the view ends with
+    /// the input.
+    pub(crate) fn find_chain(&self, view: &[u8], to: usize, reach: usize, whole: bool) -> Option<usize> {
+        (0..to).find(|&at| {
+            let (octets, whole) = match view.get(at..at.saturating_add(reach)) {
+                Some(octets) => (octets, false),
+                None => (view.get(at..).unwrap_or_default(), whole),
+            };
+            is_chain(octets, self.order, whole)
+        })
+    }
+
     pub(crate) fn comments(&self) -> &CommentLog {
         &self.comments
     }
@@ -140,8 +152,8 @@ impl PcapNgBlocks {
         (self.order, self.foreign, self.section_lost) = (order, foreign, false);
     }
 
-    /// A block that the buffer does not hold, or need not. One that is longer than any can be is damage, or a single
-    /// wrong length would pass over the rest of the file.
+    /// A block that the buffer does not hold, or need not. Its second length is out of sight, so that a wrong first one
+    /// could pass over most of the file. Of a packet its other lengths must bear it out; of others what is within them.
     #[cold]
     fn large_block(&mut self, window: &[u8], ended: bool, block_type: u32, total: u32, limits: &ReaderLimits) -> Step {
         let too_long = Step::Damaged { fault: Fault::BlockLength, wanted: BLOCK_MAX_OCTETS.into(), got: total.into() };
@@ -155,18 +167,17 @@ impl PcapNgBlocks {
             if !holds_its_packet(window, total, self.order) || captured_len(window, self.order) < packet_octets {
                 return too_long;
             }
-        } else if total > BLOCK_MAX_OCTETS {
+            return Step::Skip { octets: total.into(), trailer: Some((total, self.order)), why: Skipped::Oversized };
+        }
+        if total > BLOCK_MAX_OCTETS {
             return too_long;
         }
         if block_type == INTERFACE_DESCRIPTION {
             self.add_interface(None, limits);
         }
-        let known = is_packet || (!self.foreign && matches!(block_type, INTERFACE_DESCRIPTION | SIMPLE_PACKET));
-        Step::Skip {
-            octets: total.into(),
-            trailer: Some((total, self.order)),
-            why: if known { Skipped::Oversized } else { Skipped::NoPacket },
-        }
+        let known = !self.foreign && matches!(block_type, INTERFACE_DESCRIPTION | SIMPLE_PACKET);
+        let why = if known { Skipped::Oversized } else { Skipped::NoPacket };
+        Step::Doubted { total, order: self.order, why }
     }
 
     pub(crate) fn packets_without_time(&self) -> u64 {

@@ -15,7 +15,7 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use super::{Flaw, Found, Header, Next, by_ether_type, erspan, u16_at, u32_at};
+use super::{Flaw, Found, Header, Next, by_ether_type, erspan, octet, u16_at, u32_at};
 use crate::Carrier;
 
 pub(super) fn header(octets: &[u8]) -> Found {
@@ -55,9 +55,21 @@ fn version_0(octets: &[u8], flags: u16, protocol: u16) -> Found {
         erspan::TYPE_I_OR_II => return Ok(erspan::type_ii(inside)?.map(|header| behind(end, header))),
         erspan::TYPE_III => return Ok(erspan::type_iii(inside)?.map(|header| behind(end, header))),
         PPP => Next::Ppp,
+        WCCP => {
+            end = end.saturating_add(wccp_redirect_octets(inside)?);
+            Next::Ip
+        }
         other => by_ether_type(other),
     };
     Ok(Some(Header { carrier: Carrier::Gre, octets: end, next, network }))
+}
+
+/// Web Cache Communication Protocol, by which routers divert connections to a proxy, and the proxy returns them.
+///
+/// draft-wilson-wrec-wccp-v2-01: a redirected datagram stands in GRE behind a redirect header of four octets, whose first
+/// is two flags and six reserved bits. Version 1 has none, and IPv4, whose first octet is 0x45 at least, follows at once.
+fn wccp_redirect_octets(inside: &[u8]) -> Result<usize, Flaw> {
+    Ok(if matches!(octet(inside, 0)?, 0x45..=0x4f) { 0 } else { 4 })
 }
 
 /// RFC 2637 §4.1: the key is the payload's length and the call, an acknowledgment number may follow, and
@@ -91,6 +103,7 @@ const ACKNOWLEDGMENT: u16 = 0x0080;
 const VERSION: u16 = 0x0007;
 /// RFC 2637 §4.1: "Protocol Type: Set to hex 880B".
 const PPP: u16 = 0x880b;
+const WCCP: u16 = 0x883e;
 
 #[cfg(test)]
 mod tests {
@@ -130,6 +143,18 @@ mod tests {
     fn nvgre_is_gre_with_a_key() {
         let octets = [0x20, 0, 0x65, 0x58, 0x00, 0x12, 0x34, 0x01];
         assert_eq!(found(&octets), Some((Carrier::Gre, 8, Next::Ethernet, 0x0012_3401)));
+    }
+
+    #[test]
+    fn wccp_with_and_without_a_redirect_header() {
+        let gre = [0, 0, 0x88, 0x3e];
+        for (redirect, octets) in [(&[][..], 4), (&[0, 0, 0, 0], 8), (&[0xc0, 0, 5, 9], 8), (&[0x40, 50, 5, 9], 8)] {
+            for datagram in [0x45, 0x4f] {
+                let octets_of = [&gre[..], redirect, &[datagram, 0, 0, 40]].concat();
+                assert_eq!(found(&octets_of), Some((Carrier::Gre, octets, Next::Ip, 0)), "{redirect:?}");
+            }
+        }
+        assert_eq!(header(&gre), Err(Flaw::Short));
     }
 
     #[test]
