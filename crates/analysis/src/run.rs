@@ -9,6 +9,7 @@ use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
+use crate::spool::Spool;
 
 /// What a run may hold at most. What is kept of sessions stands in [`Options`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +41,16 @@ pub trait Collector {
 
     /// The session that came as number `number`, from 0, had a packet after its end, which is to be added to it.
     fn late(&mut self, number: u64, late: Late);
+
+    /// Where all octets of messages are to be kept, if they are.
+    fn spool(&self) -> Option<Spool> {
+        None
+    }
+
+    /// Whether to read on. It is asked at each packet.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// Keeps them all.

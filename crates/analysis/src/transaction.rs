@@ -21,6 +21,7 @@ use crate::output::time::Time;
 use crate::queue_id::queue_id;
 use crate::report::Summary;
 use crate::session::{LimitsReached, SessionLimit};
+use crate::spool::Spooled;
 
 /// The transactions of one session.
 #[derive(Debug)]
@@ -338,6 +339,10 @@ impl Transactions {
 }
 
 fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
+    limits.count(
+        SessionLimit::Gaps,
+        message.and_then(|message| message.whole.0.as_deref()).map_or(0, Spooled::further_gaps),
+    );
     match message.and_then(|message| message.cut) {
         Some(Cut::Header) => limits.count(SessionLimit::Header, 1),
         Some(Cut::Body) => limits.count(SessionLimit::Body, 1),

@@ -185,7 +185,7 @@ impl Finder<'_> {
 
 /// The fields of a transaction behind its session's key and before its commands and replies.
 #[derive(Serialize)]
-struct TransactionFields<'a> {
+pub(crate) struct TransactionFields<'a> {
     mail_from: &'a Option<SmolStr>,
     #[serde(serialize_with = "crate::output::pairs_as_map")]
     mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
@@ -202,7 +202,7 @@ struct TransactionFields<'a> {
 }
 
 impl<'a> TransactionFields<'a> {
-    fn of(transaction: &'a Transaction) -> Self {
+    pub(crate) fn of(transaction: &'a Transaction) -> Self {
         Self {
             mail_from: &transaction.mail_from,
             mail_parameters: &transaction.mail_parameters,

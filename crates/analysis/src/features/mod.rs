@@ -31,6 +31,7 @@ use crate::run::{self, Collector};
 use crate::session::Options;
 
 use batch::Batch;
+pub(crate) use batch::TransactionFields;
 pub use document::Lines;
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.

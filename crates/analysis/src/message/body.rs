@@ -1,9 +1,13 @@
-//! A message while it is being received: octets are counted, and only the header is kept.
+//! A message while it is being received: octets are counted, and only the header is kept, unless a command wants to write
+//! the message as it was.
 
-use super::{Cut, Message, MessageOptions};
+use data_encoding::HEXLOWER;
+
+use super::{Cut, Message, MessageOptions, Whole};
+use crate::spool::{Spool, Spooled};
 
 /// Grows by content events. Holds at most the limits of [`MessageOptions`], however long the message is.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Body {
     options: MessageOptions,
     octets: u64,
@@ -18,6 +22,8 @@ pub(crate) struct Body {
     ended: bool,
     /// Octets that were wanted are not in `kept`, because they are beyond the limit.
     cut: bool,
+    /// All octets, where a command wants to write them.
+    whole: Option<Box<Spooled>>,
 }
 
 impl Body {
@@ -32,12 +38,22 @@ impl Body {
             header_end: None,
             ended: false,
             cut: false,
+            whole: None,
         }
+    }
+
+    /// Has all octets kept in a spool, where there is one.
+    pub(crate) fn spooled(self, spool: Option<&Spool>) -> Self {
+        let whole = spool.map(|spool| Box::new(Spooled::new(spool.clone())));
+        Self { whole, ..self }
     }
 
     /// The next octets of the message.
     pub(crate) fn append(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
+        if let Some(whole) = &mut self.whole {
+            whole.append(octets);
+        }
         let is_wanted = self.options.fields && (self.header_end.is_none() || self.options.body);
         if !is_wanted {
             return;
@@ -76,6 +92,10 @@ impl Body {
     /// Octets that are not in the capture. What comes behind them is no longer read as header.
     pub(crate) fn gap(&mut self, octets: u64) {
         self.missing += octets;
+        if let Some(whole) = &mut self.whole {
+            // Of what the server fetches nobody knows how much it is.
+            whole.gap((octets > 0).then_some(octets));
+        }
         self.header_end.get_or_insert(self.kept.len());
     }
 
@@ -93,6 +113,9 @@ impl Body {
     /// Takes back the last octets: they were no part of the message after all.
     pub(crate) fn take_back(&mut self, octets: u64, kept: usize) {
         self.octets -= octets.min(self.octets);
+        if let Some(whole) = &mut self.whole {
+            whole.take_back(octets);
+        }
         self.kept.truncate(kept);
         self.header_end = self.header_end.map(|end| end.min(kept));
         self.cut &= (self.kept.len() as u64) < self.octets;
@@ -126,13 +149,17 @@ impl Body {
     }
 
     /// The record of what was received.
-    pub(crate) fn into_message(self) -> Message {
+    pub(crate) fn into_message(mut self) -> Message {
+        if let Some(whole) = &mut self.whole {
+            whole.end();
+        }
         Message {
             bytes: self.octets,
             wire_bytes: self.wire_octets,
             complete: self.is_complete(),
             cut: self.cut.then_some(if self.options.body { Cut::Body } else { Cut::Header }),
-            sha256: None,
+            sha256: self.whole.as_ref().map(|whole| HEXLOWER.encode(&whole.sha256())),
+            whole: Whole(self.whole),
             kept: self.kept,
             options: self.options,
         }

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::spool::Spooled;
+
 /// What was sent as a message: how much, and the octets that were kept of it.
 #[derive(Debug, Clone, Default)]
 pub struct Message {
@@ -23,12 +25,24 @@ pub struct Message {
     pub complete: bool,
     /// What of it is longer than is kept; it was counted on and not read.
     pub cut: Option<Cut>,
-    /// SHA-256 of the message, on request.
+    /// SHA-256 of the message, where all of it was kept.
     pub sha256: Option<String>,
     /// The header, or the whole message where the body was asked for; up to the limits of [`MessageOptions`].
     kept: Vec<u8>,
+    /// All octets of it, where a command wants to write them.
+    pub(crate) whole: Whole,
     /// What is wanted of it.
     options: MessageOptions,
+}
+
+/// The octets of a message in a spool. They are in one place: a copy of the record has none.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(pub(crate) Option<Box<Spooled>>);
+
+impl Clone for Whole {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Message {

@@ -18,6 +18,7 @@ use crate::message::Body;
 use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
+use crate::spool::Spool;
 use crate::transaction::{Ending, Place, Transactions};
 
 /// Where octets stand in the stream of their side, and when they were captured.
@@ -89,6 +90,8 @@ pub(crate) struct Dialogue {
     /// What is not kept.
     pub(super) further: Option<Box<Further>>,
     pub(super) limits: LimitsReached,
+    /// Where all octets of messages are kept, if they are.
+    pub(super) spool: Option<Spool>,
 }
 
 /// As many commands, and as many replies, a session of one mail has.
@@ -124,6 +127,7 @@ impl Dialogue {
             command_count: 0,
             further: None,
             limits: LimitsReached::default(),
+            spool: None,
             options,
         }
     }
@@ -160,10 +164,12 @@ impl Dialogue {
             }
             Parsed::StartTls => self.starttls = self.starttls.max(Some(StartTls::Requested)),
             Parsed::Bdat { .. } => {
-                self.chunks.get_or_insert_with(|| Body::new(self.options.message));
+                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref()));
             }
             // What the server fetches is of the message, and not in the capture.
-            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).fetch_part(),
+            Parsed::Burl { .. } => {
+                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref())).fetch_part()
+            }
             _ => {}
         }
         let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
@@ -196,7 +202,7 @@ impl Dialogue {
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
         let place = Place { command: self.command_count.checked_sub(1), timestamp };
-        self.body = Some((Body::new(self.options.message), place));
+        self.body = Some((new_body(&self.options, self.spool.as_ref()), place));
     }
 
     /// The message that is being received, behind DATA or in chunks.
@@ -440,6 +446,11 @@ impl Dialogue {
             self.transactions.late_message(chunks);
         }
     }
+}
+
+/// A message that begins.
+fn new_body(options: &Options, spool: Option<&Spool>) -> Body {
+    Body::new(options.message).spooled(spool)
 }
 
 #[cfg(test)]

@@ -29,12 +29,14 @@ pub(crate) enum SessionLimit {
     Header,
     /// Octets of a message kept, where its body is wanted.
     Body,
+    /// Gaps of a message listed, where all of it is kept.
+    Gaps,
     /// Silence after which a connection counts as ended.
     Idle,
 }
 
 impl SessionLimit {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Opening,
         Self::Line,
         Self::Reply,
@@ -48,6 +50,7 @@ impl SessionLimit {
         Self::Anomalies,
         Self::Header,
         Self::Body,
+        Self::Gaps,
         Self::Idle,
     ];
 
@@ -67,6 +70,7 @@ impl SessionLimit {
             Self::Anomalies => "anomalies",
             Self::Header => "message_header",
             Self::Body => "message_body",
+            Self::Gaps => "message_gaps",
             Self::Idle => "idle_time",
         }
     }

@@ -1,0 +1,143 @@
+//! Names of files made from what the wire says.
+//!
+//! ```text
+//!   20261123-112526_alice@example.org_minutes-of-the-meeting_9f86d081884c7d65.eml
+//!   └ time of MAIL, UTC ┘└ sender ┘   └ subject ┘            └ of SHA-256 ┘
+//! ```
+//!
+//! Of a text only ASCII letters, in lower case, digits and a few signs are left, so that a name means the same file
+//! wherever it is copied to: no separator, no control, nothing that a shell, a terminal or another script's direction
+//! makes something else of, no two names that differ in case alone. A name begins with a digit, so it is no device (CON,
+//! NUL, COM1), no option and not hidden; it ends with its suffix, so with no dot and no blank.
+
+use data_encoding::HEXLOWER;
+use mail_parser::DateTime;
+
+use crate::output::time::Time;
+
+/// The name of a message's file, without its suffix.
+pub(super) fn of_message(time: Time, sender: Option<&str>, subject: Option<&str>, sha256: &[u8; 32]) -> String {
+    let DateTime { year, month, day, hour, minute, second, .. } =
+        DateTime::from_timestamp(time.0.as_nanos().div_euclid(1_000_000_000));
+    let time = format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}");
+    let sender = match sender {
+        Some("") => "null-sender".to_owned(),
+        Some(address) => safe(address, SENDER_OCTETS),
+        None => "unknown-sender".to_owned(),
+    };
+    let subject = safe(subject.unwrap_or_default(), SUBJECT_OCTETS);
+    let parts = [time, sender, subject, HEXLOWER.encode(sha256.get(..HASH_OCTETS).unwrap_or_default())];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+}
+
+/// Octets of a sender that are in a name.
+const SENDER_OCTETS: usize = 40;
+/// Octets of a subject that are in a name.
+const SUBJECT_OCTETS: usize = 60;
+/// Octets of a hash that are in a name, two digits each.
+const HASH_OCTETS: usize = 8;
+
+/// What of a text may stand in a name: at most so many octets, without signs at its ends. Everything else becomes a
+/// single hyphen.
+fn safe(text: &str, octets: usize) -> String {
+    let mut name = String::new();
+    for c in text.chars() {
+        let c = if c.is_ascii_alphanumeric() || SIGNS.contains(&c) { c.to_ascii_lowercase() } else { '-' };
+        let repeats = matches!(c, '-' | '.') && name.ends_with(c);
+        if !repeats && !(name.is_empty() && !c.is_ascii_alphanumeric()) {
+            name.push(c);
+        }
+        if name.len() >= octets {
+            break;
+        }
+    }
+    name.truncate(name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len());
+    name
+}
+
+/// Besides letters and digits. None of them is special to a shell inside a word, or to any file system.
+const SIGNS: [char; 6] = ['.', '-', '_', '@', '+', '='];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::at;
+    use capture::Timestamp;
+
+    const HASH: [u8; 32] = [0xab; 32];
+
+    fn name(sender: &str, subject: &str) -> String {
+        of_message(at(0), Some(sender), Some(subject), &HASH)
+    }
+
+    #[test]
+    fn a_name_says_when_who_and_what() {
+        let time = Time(Timestamp::from_nanos(1_795_433_126_420_631_903));
+        let name = of_message(time, Some("Alice@Example.org"), Some("Re: Minutes of the meeting"), &HASH);
+        assert_eq!(name, "20261123-112526_alice@example.org_re-minutes-of-the-meeting_abababababababab");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_made_up() {
+        let unknown = of_message(at(0), None, None, &HASH);
+        assert_eq!(unknown, "19700101-000000_unknown-sender_abababababababab");
+        assert_eq!(name("", "\u{3053}\u{3093}"), "19700101-000000_null-sender_abababababababab");
+    }
+
+    #[test]
+    fn times_before_the_epoch_and_the_last_ones_have_a_name() {
+        let name = |nanos| of_message(Time(Timestamp::from_nanos(nanos)), None, None, &HASH);
+        assert!(name(-1).starts_with("19691231-235959_"), "{}", name(-1));
+        assert!(name(i64::MIN).starts_with("16770921-001243_"), "{}", name(i64::MIN));
+        assert!(name(i64::MAX).starts_with("22620411-234716_"), "{}", name(i64::MAX));
+    }
+
+    /// Whatever the wire says, the name is one component, of the same few signs, no longer than the limit.
+    #[test]
+    fn hostile_texts_make_harmless_names() {
+        let long = "x".repeat(5000);
+        let hostile = [
+            "../../etc/passwd",
+            "..\\..\\windows\\system32",
+            "/absolute",
+            "C:\\con",
+            "CON",
+            "nul.txt",
+            "COM1",
+            ".hidden",
+            "-rf",
+            "--output=/",
+            "a\0b",
+            "a\r\nb",
+            "\u{1b}[2J",
+            "invoice\u{202e}fdp.exe",
+            "trailing. . .",
+            "   ",
+            "...",
+            "~root",
+            "$(reboot)",
+            "`reboot`",
+            "a;b|c&d>e",
+            "%2e%2e%2f",
+            "\u{ff0e}\u{ff0e}\u{ff0f}",
+            "\u{fffd}",
+            &long,
+            "",
+        ];
+        for text in hostile {
+            for name in [name(text, "s"), name("s", text), name(text, text)] {
+                let within = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || SIGNS.contains(&c);
+                assert!(name.chars().all(within), "{text:?} makes {name}");
+                assert!(name.starts_with("19700101-000000_") && name.ends_with("_abababababababab"), "{name}");
+                assert!(!name.contains("..") && name.len() <= 16 + 41 + 61 + 16, "{text:?} makes {name}");
+            }
+        }
+        assert_eq!(name("../../etc/passwd", "CON"), "19700101-000000_etc-passwd_con_abababababababab");
+    }
+
+    /// A file system may not tell upper from lower case.
+    #[test]
+    fn names_do_not_differ_in_case_alone() {
+        assert_eq!(name("A@B", "SALE"), name("a@b", "sale"));
+    }
+}
