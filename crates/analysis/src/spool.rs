@@ -148,8 +148,11 @@ impl Spooled {
             return;
         }
         let limits = self.spool.0.limits;
-        if self.buffer.len() + octets.len() > limits.message_octets {
+        if !self.buffer.is_empty() && self.buffer.len() + octets.len() > limits.message_octets {
             self.spill();
+            if self.spool.has_failed() {
+                return;
+            }
         }
         // Copied: the segment's buffer is gone before the message is complete.
         self.buffer.extend_from_slice(octets);
