@@ -14,6 +14,7 @@ use sha2::Digest;
 use tempfile::{TempDir, TempPath};
 
 use super::Error;
+use super::name::Name;
 use crate::spool::{Spooled, hash_of};
 
 /// See the module.
@@ -22,8 +23,8 @@ pub(super) struct Directory {
     path: PathBuf,
     /// Where files are until they are whole. Removed when this is dropped.
     temporary: TempDir,
-    /// The name of each file, by its octets and the end of its name.
-    placed: HashMap<([u8; 32], &'static str), Rc<str>>,
+    /// The name of each file, by its octets and what they are.
+    placed: HashMap<([u8; 32], Kind), Rc<str>>,
 }
 
 impl Directory {
@@ -44,32 +45,32 @@ impl Directory {
         self.temporary.path()
     }
 
-    /// Files that were given a name.
-    pub(super) fn files(&self) -> usize {
-        self.placed.len()
+    /// Files of this kind that were given a name.
+    pub(super) fn files(&self, kind: Kind) -> usize {
+        self.placed.keys().filter(|(_, of)| *of == kind).count()
     }
 
-    /// Gives a message a name, `stem` and `suffix`. Of equal ones with the same suffix the first names the file of all.
-    pub(super) fn place(&mut self, whole: Spooled, stem: &str, suffix: &'static str) -> Result<Rc<str>, Error> {
+    /// Gives octets a name. Of equal ones of the same kind the first names the file of all.
+    pub(super) fn place(&mut self, whole: Spooled, kind: Kind, name: &Name) -> Result<Rc<str>, Error> {
         let sha256 = whole.sha256();
-        if let Some(name) = self.placed.get(&(sha256, suffix)) {
+        if let Some(name) = self.placed.get(&(sha256, kind)) {
             return Ok(name.clone());
         }
         let mut file = whole.into_file()?;
         for number in 1..=ATTEMPTS {
-            let name = if number == 1 { format!("{stem}{suffix}") } else { format!("{stem}-{number}{suffix}") };
+            let name = name.numbered(number);
             let path = self.path.join(&name);
             file = match persist(file, &path)? {
                 Some(file) if !holds(&path, &sha256) => file,
                 _ => {
                     let name: Rc<str> = name.into();
-                    self.placed.insert((sha256, suffix), name.clone());
+                    self.placed.insert((sha256, kind), name.clone());
                     return Ok(name);
                 }
             };
         }
         let source = io::ErrorKind::AlreadyExists.into();
-        Err(Error::Write { path: self.path.join(format!("{stem}{suffix}")), source })
+        Err(Error::Write { path: self.path.join(name.numbered(1)), source })
     }
 
     /// Gives the index, which is whole, its name, and removes the folder for what has none.
@@ -81,6 +82,15 @@ impl Directory {
         let temporary = self.temporary.path().to_owned();
         self.temporary.close().map_err(|source| Error::Write { path: temporary, source })
     }
+}
+
+/// What octets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// A message, all of it.
+    Message,
+    /// A message of which something is missing.
+    IncompleteMessage,
 }
 
 /// The name of the index.

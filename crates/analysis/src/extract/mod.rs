@@ -32,8 +32,9 @@ use crate::run::{self, Collector};
 use crate::session::Options;
 use crate::spool::{Gap, Spool, SpoolError, SpoolLimits, Spooled};
 
-use directory::{Directory, INDEX};
+use directory::{Directory, INDEX, Kind};
 use index::Index;
+use name::Name;
 pub use select::{Patterns, Selection};
 
 /// What is to be extracted, and where to.
@@ -126,7 +127,7 @@ struct Mail {
     timestamp: Time,
     /// The fields of its line, but for what is known when it is written.
     fields: Vec<u8>,
-    stem: String,
+    name: Name,
     is_complete: bool,
     whole: Spooled,
 }
@@ -180,7 +181,7 @@ impl Extraction {
                 session: number,
                 timestamp: transaction.timestamp,
                 fields: fields_of(&transaction, session)?,
-                stem: name::of_message(transaction.timestamp, sender, fields.subject.as_deref(), &whole.sha256()),
+                name: name::of_message(transaction.timestamp, sender, fields.subject.as_deref(), &whole.sha256()),
                 is_complete: message.complete,
                 whole: *whole,
             };
@@ -195,18 +196,17 @@ impl Extraction {
 
     /// Writes a mail and its line.
     fn place(&mut self, mail: Mail) -> Result<(), Error> {
-        let Mail { session, timestamp, mut fields, stem, is_complete, whole } = mail;
+        let Mail { session, timestamp, mut fields, name, is_complete, whole } = mail;
         self.counts.transactions += 1;
         self.counts.incomplete += u64::from(!is_complete);
         self.counts.message_bytes += whole.len();
         let (gaps, further_gaps) = (whole.gaps().to_vec(), whole.further_gaps());
         // Of a message that has not begun there is nothing to be written.
-        let path = if whole.is_empty() && !is_complete {
-            None
-        } else {
-            Some(self.directory.place(whole, &stem, if is_complete { ".eml" } else { ".incomplete.eml" })?)
+        let path = match is_complete {
+            true => Some(self.directory.place(whole, Kind::Message, &name)?),
+            false if whole.is_empty() => None,
+            false => Some(self.directory.place(whole, Kind::IncompleteMessage, &name.incomplete())?),
         };
-        self.counts.files = self.directory.files();
         append(&mut fields, &Placed { path: path.as_deref(), gaps: &gaps, further_gaps })?;
         self.index.add(session, timestamp, &fields)
     }
@@ -222,7 +222,8 @@ impl Extraction {
                 self.place(mail)?;
             }
         }
-        let Self { wanted, directory, index, counts, .. } = self;
+        let Self { wanted, directory, index, mut counts, .. } = self;
+        counts.files = directory.files(Kind::Message) + directory.files(Kind::IncompleteMessage);
         let index = index.finish(&keys, directory.temporary())?;
         directory.finish(index)?;
         Ok(Extracted { index: wanted.directory.join(INDEX), counts })

@@ -15,8 +15,28 @@ use mail_parser::DateTime;
 
 use crate::output::time::Time;
 
-/// The name of a message's file, without its suffix.
-pub(super) fn of_message(time: Time, sender: Option<&str>, subject: Option<&str>, sha256: &[u8; 32]) -> String {
+/// The name of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    stem: String,
+    suffix: String,
+}
+
+impl Name {
+    /// The name of what is not all there.
+    pub(super) fn incomplete(self) -> Self {
+        Self { suffix: format!(".incomplete{}", self.suffix), ..self }
+    }
+
+    /// The name that is tried as number `number`, from 1.
+    pub(super) fn numbered(&self, number: u32) -> String {
+        let Self { stem, suffix } = self;
+        if number == 1 { format!("{stem}{suffix}") } else { format!("{stem}-{number}{suffix}") }
+    }
+}
+
+/// The name of a message's file.
+pub(super) fn of_message(time: Time, sender: Option<&str>, subject: Option<&str>, sha256: &[u8; 32]) -> Name {
     let DateTime { year, month, day, hour, minute, second, .. } =
         DateTime::from_timestamp(time.0.as_nanos().div_euclid(1_000_000_000));
     let time = format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}");
@@ -27,7 +47,8 @@ pub(super) fn of_message(time: Time, sender: Option<&str>, subject: Option<&str>
     };
     let subject = safe(subject.unwrap_or_default(), SUBJECT_OCTETS);
     let parts = [time, sender, subject, HEXLOWER.encode(sha256.get(..HASH_OCTETS).unwrap_or_default())];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Name { stem: parts.join("_"), suffix: ".eml".to_owned() }
 }
 
 /// Octets of a sender that are in a name.
@@ -67,26 +88,29 @@ mod tests {
     const HASH: [u8; 32] = [0xab; 32];
 
     fn name(sender: &str, subject: &str) -> String {
-        of_message(at(0), Some(sender), Some(subject), &HASH)
+        of_message(at(0), Some(sender), Some(subject), &HASH).stem
     }
 
     #[test]
     fn a_name_says_when_who_and_what() {
         let time = Time(Timestamp::from_nanos(1_795_433_126_420_631_903));
         let name = of_message(time, Some("Alice@Example.org"), Some("Re: Minutes of the meeting"), &HASH);
-        assert_eq!(name, "20261123-112526_alice@example.org_re-minutes-of-the-meeting_abababababababab");
+        let stem = "20261123-112526_alice@example.org_re-minutes-of-the-meeting_abababababababab";
+        assert_eq!(name.numbered(1), format!("{stem}.eml"));
+        assert_eq!(name.numbered(2), format!("{stem}-2.eml"));
+        assert_eq!(name.incomplete().numbered(1), format!("{stem}.incomplete.eml"));
     }
 
     #[test]
     fn what_is_not_known_is_not_made_up() {
-        let unknown = of_message(at(0), None, None, &HASH);
+        let unknown = of_message(at(0), None, None, &HASH).stem;
         assert_eq!(unknown, "19700101-000000_unknown-sender_abababababababab");
         assert_eq!(name("", "\u{3053}\u{3093}"), "19700101-000000_null-sender_abababababababab");
     }
 
     #[test]
     fn times_before_the_epoch_and_the_last_ones_have_a_name() {
-        let name = |nanos| of_message(Time(Timestamp::from_nanos(nanos)), None, None, &HASH);
+        let name = |nanos| of_message(Time(Timestamp::from_nanos(nanos)), None, None, &HASH).stem;
         assert!(name(-1).starts_with("19691231-235959_"), "{}", name(-1));
         assert!(name(i64::MIN).starts_with("16770921-001243_"), "{}", name(i64::MIN));
         assert!(name(i64::MAX).starts_with("22620411-234716_"), "{}", name(i64::MAX));
