@@ -160,4 +160,26 @@ mod tests {
         assert_eq!(errors, [false, true]);
         assert_eq!(report.summary.total_sessions, 1);
     }
+
+    /// Who wants no more gets no more.
+    #[test]
+    fn reading_ends_where_nothing_more_is_wanted() {
+        struct First(usize);
+        impl Collector for First {
+            fn session(&mut self, _: Session) {
+                self.0 += 1;
+            }
+
+            fn late(&mut self, _: u64, _: Late) {}
+
+            fn wants_more(&self) -> bool {
+                self.0 == 0
+            }
+        }
+        let plan = Plan::new(&[testdata("quickstart.pcapng")]);
+        let mut first = First(0);
+        let packets = read(&plan, Options::default(), &mut first).packets;
+        let all = analyse(&plan, Options::default()).capture.packets;
+        assert!(packets < all && first.0 > 0, "{packets} of {all} packets");
+    }
 }

@@ -127,6 +127,15 @@ pub struct Gap {
     pub octets: Option<u64>,
 }
 
+/// A piece of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// The next octets.
+    Octets(&'a [u8]),
+    /// Octets are missing here.
+    Gap,
+}
+
 impl Spooled {
     pub(crate) fn new(spool: Spool) -> Self {
         Self {
@@ -232,6 +241,32 @@ impl Spooled {
             None => Box::new(io::empty()),
         };
         Ok(file.chain(self.buffer.as_slice()))
+    }
+
+    /// Reads its octets in pieces, with what is missing between them.
+    ///
+    /// # Errors
+    /// Where its file cannot be read.
+    pub(crate) fn pieces(&self, mut take: impl FnMut(Piece<'_>)) -> Result<(), SpoolError> {
+        let mut gaps = self.gaps.iter().map(|gap| gap.offset).peekable();
+        let mut room = vec![0; PIECE_OCTETS];
+        let (mut octets, mut at) = (self.read()?, 0);
+        loop {
+            while gaps.next_if_eq(&at).is_some() {
+                take(Piece::Gap);
+            }
+            let most = gaps.peek().map_or(u64::MAX, |next| next.saturating_sub(at));
+            let most = usize::try_from(most).unwrap_or(usize::MAX).min(PIECE_OCTETS);
+            match octets.read(room.get_mut(..most).unwrap_or_default()) {
+                Ok(0) => return Ok(()),
+                Ok(read) => {
+                    at += read as u64;
+                    take(Piece::Octets(room.get(..read).unwrap_or_default()));
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(error(self.file.as_deref().unwrap_or(&self.spool.0.folder), e)),
+            }
+        }
     }
 
     /// All of it in one file.
@@ -462,6 +497,15 @@ mod tests {
         let gap = |offset, octets| Gap { offset, octets };
         assert_eq!(spooled.gaps(), [gap(0, Some(5)), gap(150, Some(30)), gap(150, None)]);
         assert_eq!(spooled.further_gaps(), 1);
+        let mut pieces = Vec::new();
+        let take = |piece: Piece<'_>| {
+            pieces.push(match piece {
+                Piece::Octets(octets) => octets.len(),
+                Piece::Gap => 0,
+            });
+        };
+        spooled.pieces(take).expect("pieces");
+        assert_eq!(pieces, [0, 150, 0, 0]);
         is(spooled, &text(150));
     }
 

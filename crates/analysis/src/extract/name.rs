@@ -46,11 +46,34 @@ pub(super) fn of_message(time: Time, sender: Option<&str>, subject: Option<&str>
         None => "unknown-sender".to_owned(),
     };
     let subject = safe(subject.unwrap_or_default(), SUBJECT_OCTETS);
-    let parts = [time, sender, subject, HEXLOWER.encode(sha256.get(..HASH_OCTETS).unwrap_or_default())];
+    let parts = [time, sender, subject, half(sha256)];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Name { stem: parts.join("_"), suffix: ".eml".to_owned() }
 }
 
+/// The name of an attachment's file: it begins with the hash, and ends like the name it came with.
+pub(super) fn of_attachment(filename: Option<&str>, sha256: &[u8; 32]) -> Name {
+    let filename = filename.unwrap_or_default();
+    let (stem, extension) = filename.rsplit_once('.').unwrap_or((filename, ""));
+    let is_extension = !extension.is_empty()
+        && extension.len() <= EXTENSION_OCTETS
+        && extension.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    let (stem, suffix) =
+        if is_extension { (stem, format!(".{}", extension.to_ascii_lowercase())) } else { (filename, String::new()) };
+    let stem = safe(stem, FILENAME_OCTETS);
+    let stem = if stem.is_empty() { "unnamed" } else { stem.as_str() };
+    Name { stem: format!("{}_{stem}", half(sha256)), suffix }
+}
+
+/// Half of a hash, as it stands in a name.
+fn half(sha256: &[u8; 32]) -> String {
+    HEXLOWER.encode(sha256.get(..HASH_OCTETS).unwrap_or_default())
+}
+
+/// Octets of an attachment's filename that are in a name, without the extension.
+const FILENAME_OCTETS: usize = 100;
+/// Octets of an extension.
+const EXTENSION_OCTETS: usize = 16;
 /// Octets of a sender that are in a name.
 const SENDER_OCTETS: usize = 40;
 /// Octets of a subject that are in a name.
@@ -157,6 +180,33 @@ mod tests {
             }
         }
         assert_eq!(name("../../etc/passwd", "CON"), "19700101-000000_etc-passwd_con_abababababababab");
+    }
+
+    #[test]
+    fn an_attachment_keeps_its_extension() {
+        let name = |filename| of_attachment(Some(filename), &HASH).numbered(1);
+        let cases = [
+            ("Report 2026.PDF", "report-2026.pdf"),
+            ("../../etc/passwd", "etc-passwd"),
+            ("archive.tar.gz", "archive.tar.gz"),
+            (".bashrc", "unnamed.bashrc"),
+            ("CON", "con"),
+            ("nul.txt", "nul.txt"),
+            ("invoice\u{202e}fdp.exe", "invoice-fdp.exe"),
+            ("a.b/c", "a.b-c"),
+            ("x.\u{e4}\u{f6}", "x"),
+            ("trailing. . ", "trailing"),
+            ("\u{5c71}", "unnamed"),
+            ("", "unnamed"),
+        ];
+        for (filename, expected) in cases {
+            assert_eq!(name(filename), format!("abababababababab_{expected}"));
+        }
+        let long = format!("{}.{}", "y".repeat(5000), "z".repeat(5000));
+        assert!(name(&long).len() <= 17 + FILENAME_OCTETS, "{}", name(&long));
+        assert_eq!(name(&format!("{}.docx", "y".repeat(5000))).len(), 17 + FILENAME_OCTETS + 5);
+        assert_eq!(of_attachment(None, &HASH).numbered(1), "abababababababab_unnamed");
+        assert_eq!(of_attachment(Some("a.txt"), &HASH).incomplete().numbered(1), "abababababababab_a.incomplete.txt");
     }
 
     /// A file system may not tell upper from lower case.
