@@ -183,14 +183,13 @@ impl Spooled {
         }
     }
 
-    /// Takes back the last octets: they were no part of the message after all.
-    pub(crate) fn take_back(&mut self, octets: u64) {
-        let left = self.len().saturating_sub(octets);
-        match left.checked_sub(self.in_file).map(usize::try_from) {
+    /// Takes back the last octets: they were no part of the message after all, which has only so many.
+    pub(crate) fn take_back_to(&mut self, octets: u64) {
+        match octets.checked_sub(self.in_file).map(usize::try_from) {
             Some(in_buffer) => self.buffer.truncate(in_buffer.unwrap_or(usize::MAX)),
             None => {
                 self.buffer.clear();
-                if let Err(e) = self.shorten(left) {
+                if let Err(e) = self.shorten(octets) {
                     self.fail(e);
                 }
             }
@@ -477,7 +476,7 @@ mod tests {
         for (octets, back) in [(50_usize, 10_u64), (50, 50), (250, 10), (250, 60), (250, 150), (250, 250), (1000, 999)]
         {
             let mut spooled = append_all(&spool, &text(octets), 7);
-            spooled.take_back(back);
+            spooled.take_back_to(octets as u64 - back);
             spooled.append(b"end");
             let left = text(octets).get(..octets - usize::try_from(back).expect("few")).map(<[u8]>::to_vec);
             is(spooled, &[left.expect("octets"), b"end".to_vec()].concat());

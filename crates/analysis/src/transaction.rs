@@ -34,8 +34,13 @@ pub(crate) struct Transactions {
     further: Option<Box<Summary>>,
     /// Whether the one that ended last has its message.
     last_has_message: bool,
+    /// Octets of messages that are kept.
+    kept_octets: usize,
     limits: LimitsReached,
 }
+
+/// Octets of messages of a session that are kept until they are read. Those of further ones are read at once.
+const KEPT_OCTETS: usize = 16 << 20;
 
 /// What MAIL said.
 #[derive(Debug, Clone)]
@@ -108,6 +113,7 @@ impl Transactions {
             records_limit,
             further: None,
             last_has_message: false,
+            kept_octets: 0,
             limits: LimitsReached::default(),
         }
     }
@@ -325,11 +331,17 @@ impl Transactions {
     }
 
     /// One that has ended is kept, or counted where there are too many.
-    fn keep(&mut self, transaction: Transaction) {
+    fn keep(&mut self, mut transaction: Transaction) {
         self.limits.count(SessionLimit::Recipients, transaction.further_recipients);
         count_cut(&mut self.limits, transaction.message.as_ref());
         self.last_has_message = transaction.message.is_some();
         if self.finished.len() < self.records_limit.max(1) {
+            if let Some(message) = &mut transaction.message {
+                if self.kept_octets + message.kept_octets() > KEPT_OCTETS {
+                    message.settle();
+                }
+                self.kept_octets += message.kept_octets();
+            }
             self.finished.push(transaction);
         } else {
             self.limits.count(SessionLimit::Transactions, 1);
@@ -345,8 +357,8 @@ fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
     );
     match message.and_then(|message| message.cut) {
         Some(Cut::Header) => limits.count(SessionLimit::Header, 1),
-        Some(Cut::Body) => limits.count(SessionLimit::Body, 1),
-        None => {}
+        // What is in a body is counted where it is read.
+        Some(Cut::Body) | None => {}
     }
 }
 

@@ -34,6 +34,9 @@ pub(super) enum Command {
         /// Include decoded text bodies
         #[arg(long)]
         body: bool,
+        /// Include SHA-256 of messages and MD5 of attachments
+        #[arg(long)]
+        hashes: bool,
     },
     /// One JSON document for a language model
     Context {

@@ -144,11 +144,15 @@ fn options(command: &Command) -> anyhow::Result<Options> {
         secret_digests: key.context("the system has no random octets for --secret-digests")?,
         ..Options::default()
     };
-    if let Command::Features { no_headers, body, .. } = command {
-        options.message = MessageOptions { headers: !no_headers, body: *body, ..MessageOptions::default() };
-    } else if !matches!(command, Command::Extract { .. }) {
+    if let Command::Features { no_headers, body, hashes, .. } = command {
+        options.message =
+            MessageOptions { headers: !no_headers, body: *body, hashes: *hashes, ..MessageOptions::default() };
+    } else if let Command::Extract { .. } = command {
+        // Of a message that is in the spool no more is kept than is needed.
+        options.message = MessageOptions { kept_limit: 0, ..MessageOptions::default() };
+    } else {
         // Summary, context and insights say nothing about the message's content.
-        options.message = MessageOptions { fields: false, headers: false, ..MessageOptions::default() };
+        options.message = MessageOptions { fields: false, headers: false, parts: false, ..MessageOptions::default() };
     }
     Ok(options)
 }

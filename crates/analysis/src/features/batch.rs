@@ -16,11 +16,14 @@ use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
 use crate::output::time::Time;
 use crate::report::Summary;
+use crate::session::LimitsReached;
 
 /// The lines of some sessions. All ranges are within its text.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) summary: Summary,
+    /// Limits that were reached in the bodies of messages, which are read here.
+    pub(super) limits: LimitsReached,
     pub(super) text: Box<[u8]>,
     pub(super) sessions: Vec<SessionLine>,
     pub(super) transactions: Vec<TransactionLine>,
@@ -97,6 +100,9 @@ impl Batch {
         items: &Items,
         text: &mut Vec<u8>,
     ) -> io::Result<()> {
+        if let Some(mime) = transaction.message.as_ref().and_then(Message::mime) {
+            self.limits.count_body(&mime.reached);
+        }
         let Range { start, end } = append(text, &TransactionFields::of(transaction))?;
         let first = self.answers.len();
         for number in transaction.responses.clone() {
