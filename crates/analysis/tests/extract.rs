@@ -133,7 +133,9 @@ fn the_index_is_features_with_files() {
             let sha256 = line["message"]["sha256"].take();
             let (path, gaps) = (line["path"].take(), line["gaps"].take());
             let fields = line.as_object_mut().unwrap();
-            ["path", "gaps", "further_gaps"].iter().for_each(|field| assert!(fields.remove(*field).is_some()));
+            ["path", "attachments", "gaps", "further_gaps"]
+                .iter()
+                .for_each(|field| assert!(fields.remove(*field).is_some()));
             mail["message"]["sha256"] = Value::Null;
             assert_eq!(line, mail, "{}", capture.display());
             let complete = mail["message"]["complete"] == true;
@@ -368,6 +370,121 @@ fn hostile_names_stay_within_the_directory() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the capture and the directory");
 }
 
+// Attachments.
+
+/// A part of a multipart with the boundary `b`.
+fn part(fields: &str, body: &str) -> String {
+    format!("--b\r\n{fields}\r\n\r\n{body}\r\n")
+}
+
+fn named(filename: &str, encoding: &str) -> String {
+    format!(
+        "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"{filename}\"\r\n\
+         Content-Transfer-Encoding: {encoding}"
+    )
+}
+
+fn multipart(parts: &[String]) -> String {
+    let parts = parts.concat();
+    format!("Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n")
+}
+
+fn sent(message: &str) -> Vec<KitPacket> {
+    quit(data().client(format!("{message}.\r\n").as_bytes()).server(b"250 taken\r\n"))
+}
+
+/// The paths in the index, which are in the order of `message.attachments`, with what is in the files.
+fn attached(extracted: &Extracted) -> Vec<(String, Vec<u8>)> {
+    let line = &extracted.index[0];
+    let paths = line["attachments"].as_array().expect("attachments").iter().map(|path| path.as_str().unwrap());
+    let attached: Vec<_> = paths.map(|path| (path.to_owned(), extracted.files[path].clone())).collect();
+    let listed = line["message"]["attachments"].as_array().unwrap();
+    assert_eq!(listed.len(), attached.len());
+    for (attachment, (path, octets)) in listed.iter().zip(&attached) {
+        let sha256 = hex(&Sha256::digest(octets));
+        assert!(path.starts_with(&sha256[..16]), "{path}");
+        assert!(attachment["sha256"].is_null() || attachment["sha256"] == sha256, "{attachment}");
+    }
+    attached
+}
+
+/// RFC 2045 §6: what a body decodes to; RFC 2046 §5.1.1: the line break before a delimiter is the delimiter's.
+#[test]
+fn attachments_are_decoded_and_written_on_request() {
+    let message = multipart(&[
+        part("Content-Type: text/plain", "Hello"),
+        part(&named("Report.PDF", "base64"), "JVBERi0xLjcK"),
+        part(&named("CON.txt", "quoted-printable"), "J=C3=BCrgen=\r\n!"),
+        part(&named("empty", "7bit"), ""),
+        part(&named("same.bin", "base64"), "JVBERi0xLjcK"),
+    ]);
+    let extracted = extract_with(&sent(&message), &["--attachments"]);
+    let attached = attached(&extracted);
+    let octets: Vec<&[u8]> = attached.iter().map(|(_, octets)| octets.as_slice()).collect();
+    assert_eq!(octets, [b"%PDF-1.7\n".as_slice(), "J\u{fc}rgen!".as_bytes(), b"", b"%PDF-1.7\n"]);
+    let names: Vec<&str> = attached.iter().map(|(path, _)| &path[16..]).collect();
+    assert_eq!(names, ["_report.pdf", "_con.txt", "_empty", "_report.pdf"], "equal ones are one file");
+    assert_eq!(extracted.files.len(), 4);
+    let without = extract(&sent(&message));
+    assert_eq!((&without.index[0]["attachments"], without.files.len()), (&Value::Null, 1));
+}
+
+#[test]
+fn hostile_filenames_stay_within_the_directory() {
+    let long = "x".repeat(5000);
+    let hostile =
+        ["../../etc/passwd", "..", "/", "C:\\\\evil", "NUL", ".hidden", "-rf", "a\u{202e}fdp.exe", "a\tb", &long];
+    let parts: Vec<String> = hostile
+        .iter()
+        .map(|filename| part(&named(filename, "7bit"), &format!("{}{filename}", filename.len())))
+        .collect();
+    let folder = Folder::new();
+    let (run, directory) = run(&folder, &sent(&multipart(&parts)), &["--attachments"]);
+    run.succeeds();
+    let extracted = Extracted::of(&directory);
+    assert_eq!(attached(&extracted).len(), hostile.len());
+    assert_eq!(extracted.files.len(), hostile.len() + 1);
+    for name in extracted.files.keys() {
+        let within = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@+=".contains(c);
+        assert!(name.chars().all(within) && !name.contains("..") && name.len() <= 150, "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+/// An attached message is octets like any attachment, and so is what is attached to it.
+#[test]
+fn a_message_in_a_message_is_written_with_what_is_in_it() {
+    let inner = multipart(&[part(&named("inner.txt", "7bit"), "in")]).replace("=b\r", "=c\r").replace("--b", "--c");
+    let fields = "Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=forwarded.eml";
+    let extracted = extract_with(&sent(&multipart(&[part(fields, &inner)])), &["--attachments"]);
+    let attached = attached(&extracted);
+    assert_eq!(attached.len(), 2);
+    assert_eq!((&attached[0].0[16..], attached[0].1.as_slice()), ("_forwarded.eml", inner.as_bytes()));
+    assert_eq!((&attached[1].0[16..], attached[1].1.as_slice()), ("_inner.txt", &b"in"[..]));
+}
+
+/// Longer than what is kept in memory, in a message that is longer still.
+#[test]
+fn a_long_attachment_is_written_whole() {
+    let octets: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    let lines: Vec<String> = octets.chunks(57).map(|line| data_encoding::BASE64.encode(line)).collect();
+    let message = multipart(&[part(&named("long.bin", "base64"), &lines.join("\r\n"))]);
+    let extracted = extract_with(&sent(&message), &["--attachments"]);
+    assert!(attached(&extracted)[0].1 == octets, "other octets");
+}
+
+#[test]
+fn an_attachment_with_a_gap_is_marked() {
+    let message =
+        multipart(&[part(&named("a.txt", "7bit"), "first\r\nlost\r\nlast"), part(&named("b.txt", "7bit"), "b")]);
+    let (before, behind) = message.split_once("lost\r\n").unwrap();
+    let talk = data().client(before.as_bytes()).client_dropped(b"lost\r\n");
+    let packets = quit(talk.client(format!("{behind}.\r\n").as_bytes()).server(b"250 taken\r\n"));
+    let attached = attached(&extract_with(&packets, &["--attachments"]));
+    assert_eq!((&attached[0].0[16..], attached[0].1.as_slice()), ("_a.incomplete.txt", &b"first\r\nlast"[..]));
+    assert_eq!((&attached[1].0[16..], attached[1].1.as_slice()), ("_b.txt", &b"b"[..]));
+}
+
 // What is there already.
 
 #[test]
@@ -556,13 +673,13 @@ fn mails_are_chosen_by_the_key_of_their_session() {
 fn one_line_of_json_says_what_was_extracted() {
     let folder = Folder::new();
     let mails = [Mail::default(), Mail::default(), Mail { message: "Subject: x\r\n\r\n", ..Mail::default() }];
-    let (run, directory) = run(&folder, &recording(&mails), &[]);
+    let (run, directory) = run(&folder, &recording(&mails), &["--attachments"]);
     let run = run.succeeds();
     assert_eq!(run.text().lines().count(), 1);
     let line = run.document();
     assert_eq!(line["index"], directory.join("index.ndjson").to_str().unwrap());
-    let counts = ["transactions", "incomplete", "message_bytes", "files"].map(|field| line[field].as_u64());
-    assert_eq!(counts, [Some(3), Some(0), Some(27 + 27 + 14), Some(2)]);
+    let counts = ["transactions", "incomplete", "message_bytes", "files", "attachment_files"];
+    assert_eq!(counts.map(|field| line[field].as_u64()), [3, 0, 27 + 27 + 14, 2, 0].map(Some));
     assert_eq!(line["capture"]["files"][0]["path"], folder.path().join("0.pcap").to_str().unwrap());
 }
 

@@ -73,6 +73,9 @@ pub(super) enum Command {
         /// Directory that everything is written to; made if it is not there, refused if it has an index already
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
+        /// Write attachments, too, decoded
+        #[arg(long)]
+        attachments: bool,
         /// Only mails with this text in MAIL FROM or From, whatever the case; may be given several times
         #[arg(long, value_name = "TEXT")]
         from: Vec<String>,

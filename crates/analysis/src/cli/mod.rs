@@ -89,7 +89,7 @@ impl Product {
                 };
                 Self::Insights(run::analyse(plan, options), wanted)
             }
-            Command::Extract { output, from, to, subject, regex, sessions, .. } => {
+            Command::Extract { output, from, to, subject, regex, sessions, attachments, .. } => {
                 let patterns = extract::Patterns {
                     from: from.clone(),
                     to: to.clone(),
@@ -98,7 +98,7 @@ impl Product {
                 };
                 let selection = extract::Selection::new(&patterns, sessions.clone());
                 let selection = selection.context("a pattern given with --regex cannot be used")?;
-                let wanted = extract::Wanted { directory: output.clone(), selection };
+                let wanted = extract::Wanted { directory: output.clone(), selection, attachments: *attachments };
                 let (extraction, capture) = extract::read(plan, options, wanted)?;
                 Self::Extract(extraction, capture)
             }

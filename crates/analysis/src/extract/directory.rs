@@ -91,6 +91,10 @@ pub(super) enum Kind {
     Message,
     /// A message of which something is missing.
     IncompleteMessage,
+    /// What an attachment decodes to.
+    Attachment,
+    /// The same of one of which something is missing.
+    IncompleteAttachment,
 }
 
 /// The name of the index.

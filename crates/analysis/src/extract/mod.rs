@@ -8,10 +8,12 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `select` | which mails are wanted |
+//! | `attachments` | what of a message is attached, on request |
 //! | `name` | names of files made from what the wire says |
 //! | `directory` | files get their names there, and nowhere else |
 //! | `index` | the lines, in order |
 
+mod attachments;
 mod directory;
 mod index;
 mod name;
@@ -19,19 +21,22 @@ mod select;
 
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use crate::features::TransactionFields;
+use crate::message::mime::MimeOptions;
 use crate::model::{Late, Response, Session, Transaction};
 use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
 use crate::report::Capture;
 use crate::run::{self, Collector};
-use crate::session::Options;
+use crate::session::{LimitsReached, Options};
 use crate::spool::{Gap, Spool, SpoolError, SpoolLimits, Spooled};
 
+use attachments::Attachment;
 use directory::{Directory, INDEX, Kind};
 use index::Index;
 use name::Name;
@@ -44,6 +49,8 @@ pub struct Wanted {
     pub directory: PathBuf,
     /// Which mails.
     pub selection: Selection,
+    /// Whether attachments are written, too.
+    pub attachments: bool,
 }
 
 /// Why nothing more could be extracted.
@@ -85,12 +92,15 @@ pub enum Error {
 /// # Errors
 /// Where the directory or something in it cannot be written.
 pub fn read(plan: &Plan, options: Options, wanted: Wanted) -> Result<(Extraction, Capture), Error> {
-    let mut extraction = Extraction::new(wanted, SpoolLimits::default())?;
-    let capture = run::read(plan, options, &mut extraction);
-    match extraction.failure() {
-        Some(failure) => Err(failure),
-        None => Ok((extraction, capture)),
+    let mut extraction = Extraction::new(wanted, options.message.mime())?;
+    let mut capture = run::read(plan, options, &mut extraction);
+    if let Some(failure) = extraction.failure() {
+        return Err(failure);
     }
+    for (limit, times) in extraction.limits.by_name().filter(|&(_, times)| times > 0) {
+        *capture.limits_reached.entry(limit).or_default() += times;
+    }
+    Ok((extraction, capture))
 }
 
 /// What was extracted so far.
@@ -102,6 +112,10 @@ pub struct Extraction {
     index: Index,
     /// Mails of which the session's key decides whether they are wanted.
     waiting: Vec<Mail>,
+    /// How the parts of messages are read.
+    mime: MimeOptions,
+    /// Limits that were reached in them.
+    limits: LimitsReached,
     counts: Counts,
     failure: Option<Error>,
 }
@@ -117,6 +131,8 @@ pub struct Counts {
     pub message_bytes: u64,
     /// Files they are in. Equal messages are in one.
     pub files: usize,
+    /// Files with attachments. Equal ones are in one.
+    pub attachment_files: usize,
 }
 
 /// A mail that is ready to be written.
@@ -129,6 +145,7 @@ struct Mail {
     fields: Vec<u8>,
     name: Name,
     is_complete: bool,
+    attachments: Vec<Attachment>,
     whole: Spooled,
 }
 
@@ -153,11 +170,21 @@ impl Collector for Extraction {
 }
 
 impl Extraction {
-    fn new(wanted: Wanted, limits: SpoolLimits) -> Result<Self, Error> {
+    fn new(wanted: Wanted, mime: MimeOptions) -> Result<Self, Error> {
         let directory = Directory::open(&wanted.directory)?;
-        let spool = Spool::new(directory.temporary().to_owned(), limits);
+        let spool = Spool::new(directory.temporary().to_owned(), SpoolLimits::default());
         let index = Index::new(directory.temporary())?;
-        Ok(Self { wanted, spool, directory, index, waiting: Vec::new(), counts: Counts::default(), failure: None })
+        Ok(Self {
+            wanted,
+            spool,
+            directory,
+            index,
+            waiting: Vec::new(),
+            mime,
+            limits: LimitsReached::default(),
+            counts: Counts::default(),
+            failure: None,
+        })
     }
 
     fn failure(&mut self) -> Option<Error> {
@@ -176,6 +203,9 @@ impl Extraction {
             if !self.wanted.selection.wants(&transaction, &fields) {
                 continue;
             }
+            if let Some(mime) = message.mime() {
+                self.limits.count_body(&mime.reached);
+            }
             let sender = transaction.mail_from.as_deref();
             let mail = Mail {
                 session: number,
@@ -183,6 +213,7 @@ impl Extraction {
                 fields: fields_of(&transaction, session)?,
                 name: name::of_message(transaction.timestamp, sender, fields.subject.as_deref(), &whole.sha256()),
                 is_complete: message.complete,
+                attachments: attachments::of(message),
                 whole: *whole,
             };
             if self.wanted.selection.is_by_session() {
@@ -196,10 +227,15 @@ impl Extraction {
 
     /// Writes a mail and its line.
     fn place(&mut self, mail: Mail) -> Result<(), Error> {
-        let Mail { session, timestamp, mut fields, name, is_complete, whole } = mail;
+        let Mail { session, timestamp, mut fields, name, is_complete, attachments, whole } = mail;
         self.counts.transactions += 1;
         self.counts.incomplete += u64::from(!is_complete);
         self.counts.message_bytes += whole.len();
+        // Where not all gaps are known, a second reading would not be the same.
+        let attachments = match self.wanted.attachments && whole.further_gaps() == 0 {
+            true => Some(self.place_attachments(&whole, &attachments)?),
+            false => None,
+        };
         let (gaps, further_gaps) = (whole.gaps().to_vec(), whole.further_gaps());
         // Of a message that has not begun there is nothing to be written.
         let path = match is_complete {
@@ -207,8 +243,25 @@ impl Extraction {
             false if whole.is_empty() => None,
             false => Some(self.directory.place(whole, Kind::IncompleteMessage, &name.incomplete())?),
         };
-        append(&mut fields, &Placed { path: path.as_deref(), gaps: &gaps, further_gaps })?;
+        append(
+            &mut fields,
+            &Placed { path: path.as_deref(), attachments: attachments.as_deref(), gaps: &gaps, further_gaps },
+        )?;
         self.index.add(session, timestamp, &fields)
+    }
+
+    /// Writes the attachments of a message; gives their names in order.
+    fn place_attachments(&mut self, whole: &Spooled, attachments: &[Attachment]) -> Result<Vec<Rc<str>>, Error> {
+        let decoded = attachments::decode(whole, attachments, self.mime, &self.spool)?;
+        let mut names = Vec::new();
+        for (attachment, octets) in attachments.iter().zip(decoded) {
+            let name = name::of_attachment(attachment.filename.as_deref(), &octets.sha256());
+            names.push(match attachment.is_complete {
+                true => self.directory.place(octets, Kind::Attachment, &name)?,
+                false => self.directory.place(octets, Kind::IncompleteAttachment, &name.incomplete())?,
+            });
+        }
+        Ok(names)
     }
 
     /// Writes what has waited, and the index.
@@ -224,6 +277,7 @@ impl Extraction {
         }
         let Self { wanted, directory, index, mut counts, .. } = self;
         counts.files = directory.files(Kind::Message) + directory.files(Kind::IncompleteMessage);
+        counts.attachment_files = directory.files(Kind::Attachment) + directory.files(Kind::IncompleteAttachment);
         let index = index.finish(&keys, directory.temporary())?;
         directory.finish(index)?;
         Ok(Extracted { index: wanted.directory.join(INDEX), counts })
@@ -278,6 +332,7 @@ fn fields_of(transaction: &Transaction, session: &Session) -> Result<Vec<u8>, Er
 #[derive(Serialize)]
 struct Placed<'a> {
     path: Option<&'a str>,
+    attachments: Option<&'a [Rc<str>]>,
     gaps: &'a [Gap],
     further_gaps: u64,
 }
