@@ -131,7 +131,8 @@ fn options(command: &Command) -> anyhow::Result<Options> {
         ..Options::default()
     };
     if let Command::Features { no_headers, body, hashes, .. } = command {
-        options.message = MessageOptions { headers: !no_headers, body: *body, hashes: *hashes, ..MessageOptions::default() };
+        options.message =
+            MessageOptions { headers: !no_headers, body: *body, hashes: *hashes, ..MessageOptions::default() };
     } else {
         // Summary, context and insights say nothing about the message's content.
         options.message = MessageOptions { fields: false, headers: false, parts: false, ..MessageOptions::default() };

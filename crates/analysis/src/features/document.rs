@@ -51,7 +51,9 @@ impl Lines {
     /// The capture with the limits that were reached in the bodies of messages.
     fn with_limits(&self, capture: &Capture) -> Capture {
         let mut capture = capture.clone();
-        for (limit, count) in self.batches.iter().flat_map(|batch| batch.limits.by_name()).filter(|(_, count)| *count > 0) {
+        for (limit, count) in
+            self.batches.iter().flat_map(|batch| batch.limits.by_name()).filter(|(_, count)| *count > 0)
+        {
             *capture.limits_reached.entry(limit).or_default() += count;
         }
         capture

@@ -148,7 +148,8 @@ fn rar_is_encrypted(head: &[u8]) -> bool {
     let Some(blocks) = head.strip_prefix(b"Rar!\x1a\x07\x00") else { return false };
     let flags = |block: &[u8]| Some(u16::from_le_bytes([*block.get(3)?, *block.get(4)?]));
     let archive = flags(blocks).is_some_and(|flags| flags & 0x0080 != 0);
-    let length = blocks.get(5..7).map_or(0, |size| size.iter().rev().fold(0, |sum, octet| sum << 8 | usize::from(*octet)));
+    let length =
+        blocks.get(5..7).map_or(0, |size| size.iter().rev().fold(0, |sum, octet| sum << 8 | usize::from(*octet)));
     let file = blocks.get(length..).filter(|file| file.get(2) == Some(&0x74));
     archive || file.and_then(flags).is_some_and(|flags| flags & 0x0004 != 0)
 }
@@ -167,7 +168,16 @@ mod tests {
     fn seen(octets: &[u8]) -> Option<(Container, Option<Protection>)> {
         let mut ends = Ends::default();
         ends.push(octets);
-        shown(&Body { encoded: 0, decoded: 0, faults: 0, sha256: None, md5: None, text: Vec::new(), text_cut: false, ends })
+        shown(&Body {
+            encoded: 0,
+            decoded: 0,
+            faults: 0,
+            sha256: None,
+            md5: None,
+            text: Vec::new(),
+            text_cut: false,
+            ends,
+        })
     }
 
     /// RFC 8551 §3.4.3.3 and §3.3, RFC 3156 §4 and §5, by their examples.

@@ -104,7 +104,8 @@ impl Levels {
 
     /// The close delimiter of a multipart has come.
     pub(super) fn close(&mut self, number: usize) {
-        if let Some(Level { kind: Kind::Multipart { is_closed: is_closed @ false, .. }, .. }) = self.levels.get_mut(number)
+        if let Some(Level { kind: Kind::Multipart { is_closed: is_closed @ false, .. }, .. }) =
+            self.levels.get_mut(number)
         {
             *is_closed = true;
             self.open_multiparts -= 1;

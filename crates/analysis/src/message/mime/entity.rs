@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(of("Content-Type: Text/HTML; Charset=\"ISO-8859-1\"\r\n").content_type, "text/html");
         assert_eq!(of("Content-Type: Text/HTML; Charset=\"ISO-8859-1\"\r\n").parameter("charset"), Some("ISO-8859-1"));
         assert_eq!(of("Content-Type: nonsense\r\n").content_type, "text/plain");
-        assert_eq!(of("Content-Type: text/plain; charset=us-ascii (Plain text)").parameter("charset"), Some("us-ascii"));
+        assert_eq!(
+            of("Content-Type: text/plain; charset=us-ascii (Plain text)").parameter("charset"),
+            Some("us-ascii")
+        );
         assert_eq!(of("Content-Transfer-Encoding: BASE64 (old)\r\n").transfer_encoding.as_deref(), Some("base64"));
         assert_eq!(of("Content-ID: <a@b>\r\n").content_id.as_deref(), Some("a@b"));
     }
@@ -171,13 +174,15 @@ mod tests {
     #[test]
     fn file_names() {
         let name = |header: &str| of(header).filename.map(|name| name.to_string());
-        let attachment = "Content-Disposition: attachment; filename=genome.jpeg;\r\n modification-date=\"Wed, 12 Feb\"\r\n";
+        let attachment =
+            "Content-Disposition: attachment; filename=genome.jpeg;\r\n modification-date=\"Wed, 12 Feb\"\r\n";
         assert_eq!(name(attachment).as_deref(), Some("genome.jpeg"));
         assert!(of(attachment).is_attachment());
         assert_eq!(name("Content-Type: application/pdf; name=\"a b.pdf\"\r\n").as_deref(), Some("a b.pdf"));
         let both = "Content-Type: a/b; name=n.txt\r\nContent-Disposition: inline; filename=f.txt\r\n";
         assert_eq!(name(both).as_deref(), Some("f.txt"));
-        let extended = "Content-Disposition: attachment;\r\n filename*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A\r\n";
+        let extended =
+            "Content-Disposition: attachment;\r\n filename*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A\r\n";
         assert_eq!(name(extended).as_deref(), Some("This is ***fun***"));
         let pieces = "Content-Disposition: attachment; filename*0*=us-ascii'en'This%20is%20even%20more%20;\r\n \
                       filename*1*=%2A%2A%2Afun%2A%2A%2A%20;\r\n filename*2=\"isn't it!\"\r\n";

@@ -126,7 +126,10 @@ mod tests {
     fn links_have_their_text() {
         let html = "<p><A class=x HREF='http://example.org/?a=1&amp;b=2'>Click\r\n <b>here</b></a> please";
         assert_eq!(found(html), [link("http://example.org/?a=1&b=2", "Click here", false)]);
-        assert_eq!(found("<a href=http://evil.example/>bank.example</a>"), [link("http://evil.example/", "bank.example", true)]);
+        assert_eq!(
+            found("<a href=http://evil.example/>bank.example</a>"),
+            [link("http://evil.example/", "bank.example", true)]
+        );
     }
 
     #[test]
@@ -146,7 +149,10 @@ mod tests {
 
     #[test]
     fn broken_html_is_read_as_browsers_do() {
-        assert_eq!(found("<a href=\"http://x.example/\">never closed"), [link("http://x.example/", "never closed", false)]);
+        assert_eq!(
+            found("<a href=\"http://x.example/\">never closed"),
+            [link("http://x.example/", "never closed", false)]
+        );
         assert_eq!(
             found("<a href=http://x.example/>one<a href=http://y.example/>two"),
             [link("http://x.example/", "one", false), link("http://y.example/", "two", false)]

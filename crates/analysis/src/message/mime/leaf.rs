@@ -88,7 +88,9 @@ impl Leaf {
             faults: self.transfer.faults(),
             sha256,
             md5,
-            text_cut: self.wanted.text > 0 && self.text.len() == self.wanted.text && self.decoded > self.text.len() as u64,
+            text_cut: self.wanted.text > 0
+                && self.text.len() == self.wanted.text
+                && self.decoded > self.text.len() as u64,
             text: self.text,
             ends: self.ends,
         };

@@ -156,9 +156,8 @@ impl Reader {
             self.whole_line(piece, decoded);
         } else {
             self.line.extend_from_slice(piece);
-            let is_decided = end.is_some()
-                || self.line.len() == LINE_OCTETS
-                || !(self.in_header() || may_delimit(&self.line));
+            let is_decided =
+                end.is_some() || self.line.len() == LINE_OCTETS || !(self.in_header() || may_delimit(&self.line));
             if is_decided {
                 let mut line = std::mem::take(&mut self.line);
                 self.whole_line(&line, decoded);
@@ -311,8 +310,8 @@ impl Reader {
             around.message_header = Some(self.header.as_slice().into());
         }
         self.header = Vec::new();
-        let is_too_deep = depth >= self.options.depth_limit
-            || (is_message && self.levels.messages() >= self.options.messages_limit);
+        let is_too_deep =
+            depth >= self.options.depth_limit || (is_message && self.levels.messages() >= self.options.messages_limit);
         self.reached.depth += u64::from(is_too_deep && (is_message || boundary.is_some()));
         let start = self.position;
         if let Some(boundary) = boundary.filter(|_| !is_too_deep) {
@@ -320,7 +319,11 @@ impl Reader {
             let is_digest = part.content_type == "multipart/digest";
             let default_type = if is_digest { "message/rfc822" } else { "text/plain" };
             self.parts.push(part);
-            self.levels.push(Level { part: number, start, kind: Kind::Multipart { boundary, default_type, is_closed: false } });
+            self.levels.push(Level {
+                part: number,
+                start,
+                kind: Kind::Multipart { boundary, default_type, is_closed: false },
+            });
             self.state = State::Outside;
         } else if is_message && !is_too_deep {
             let whole = part.is_attachment().then(|| {

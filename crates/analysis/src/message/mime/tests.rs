@@ -65,7 +65,8 @@ fn the_example_of_the_standard() {
 /// "Boundary delimiters must not appear within the encapsulated material" at the beginning of a line; elsewhere they may.
 #[test]
 fn a_boundary_in_mid_line_or_at_the_beginning_of_a_longer_one_is_text() {
-    let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee --b here\r\n--bc\r\n --b\r\n--b--\r\n";
+    let message =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee --b here\r\n--bc\r\n --b\r\n--b--\r\n";
     assert_eq!(decoded(message)[1], "see --b here\r\n--bc\r\n --b");
 }
 
@@ -91,7 +92,8 @@ fn parts_in_bare_lf_and_without_a_last_delimiter() {
 /// RFC 2046 §5.1.1: the header of a part may be empty, and so may be its body.
 #[test]
 fn empty_parts() {
-    let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--b\r\nContent-Type: a/b\r\n\r\n--b\r\n--b--";
+    let message =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--b\r\nContent-Type: a/b\r\n\r\n--b\r\n--b--";
     let mime = read(message);
     assert_eq!(shape(&mime)[1..], [(1, "text/plain"), (1, "a/b"), (1, "text/plain")]);
     assert!(mime.parts[1..].iter().all(|part| part.decoded_size == Some(0)));
@@ -100,7 +102,8 @@ fn empty_parts() {
 /// Clients show it; nothing else tells where the header ends.
 #[test]
 fn text_behind_a_header_without_its_empty_line_is_text() {
-    let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n<p>Hello\r\n--b--\r\n";
+    let message =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n<p>Hello\r\n--b--\r\n";
     assert_eq!(decoded(message)[1], "<p>Hello");
     assert_eq!(read(message).parts[1].content_type, "text/html");
 }
@@ -180,7 +183,8 @@ fn urls_are_found_behind_transfer_encoding_and_charset() {
 
 #[test]
 fn the_text_is_the_first_plain_one_else_html() {
-    let text = |message: &str| read_with(MimeOptions { text: true, ..MimeOptions::default() }, &[message.as_bytes()]).text;
+    let text =
+        |message: &str| read_with(MimeOptions { text: true, ..MimeOptions::default() }, &[message.as_bytes()]).text;
     assert_eq!(text("Subject: x\r\n\r\nhello\r\n").as_deref(), Some("hello\r\n"));
     let both = "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>one</p>\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
     assert_eq!(text(both).as_deref(), Some("two"));
@@ -201,7 +205,10 @@ fn what_is_missing_leaves_no_size_and_no_digest() {
     reader.push(behind, &mut |_, _| {});
     let mime = reader.finish(true, &mut |_, _| {});
     let [_, cut, whole] = mime.parts.as_slice() else { panic!("three parts") };
-    assert_eq!((cut.complete, cut.encoded_size, cut.decoded_size, &cut.sha256, &cut.md5), (false, 6, None, &None, &None));
+    assert_eq!(
+        (cut.complete, cut.encoded_size, cut.decoded_size, &cut.sha256, &cut.md5),
+        (false, 6, None, &None, &None)
+    );
     assert_eq!((whole.complete, whole.decoded_size, whole.sha256.clone()), (true, Some(5), hex(b"whole")));
     assert_eq!(mime.sha256, None);
     let mut reader = Reader::new(MimeOptions::default());
@@ -248,13 +255,16 @@ fn parts_beyond_the_limit_are_counted_and_delimiters_still_seen() {
 #[test]
 fn what_is_too_deep_is_not_opened() {
     let nested = |depth: usize| -> String {
-        (0..depth).map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")).collect()
+        (0..depth)
+            .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"))
+            .collect()
     };
-    let mime = read_with(small(), &[nested(4).as_bytes()]);
+    let options = MimeOptions { part_header_limit: 100, part_headers_limit: 1000, ..small() };
+    let mime = read_with(options, &[nested(4).as_bytes()]);
     assert_eq!((mime.parts.len(), mime.reached.depth), (4, 1));
-    assert_eq!(read_with(small(), &[nested(3).as_bytes()]).reached.depth, 0);
+    assert_eq!(read_with(options, &[nested(3).as_bytes()]).reached.depth, 0);
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(3);
-    let mime = read_with(small(), &[messages.as_bytes()]);
+    let mime = read_with(options, &[messages.as_bytes()]);
     assert_eq!((mime.parts.len(), mime.reached.depth), (3, 1));
 }
 
@@ -293,7 +303,8 @@ fn hostile_structures_are_read_to_their_end() {
     let mime = read(&multipart("\r\nx", 20_000));
     assert_eq!((mime.parts.len(), mime.reached.parts), (10_000, 10_001));
 
-    let deep: String = (0..10_000).map(|n| format!("Content-Type: multipart/mixed; boundary={n}\r\n\r\n--{n}\r\n")).collect();
+    let deep: String =
+        (0..10_000).map(|n| format!("Content-Type: multipart/mixed; boundary={n}\r\n\r\n--{n}\r\n")).collect();
     let mime = read(&deep);
     assert_eq!((mime.parts.len(), mime.reached.depth), (101, 1));
 

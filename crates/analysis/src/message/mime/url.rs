@@ -103,7 +103,8 @@ fn is_misleading(text: &str, url: &str) -> bool {
     let (said, target) = (said.to_ascii_lowercase(), target.to_ascii_lowercase());
     let plain = |name: &str| name.strip_prefix("www.").unwrap_or(name).to_owned();
     let (said, target) = (plain(&said), plain(&target));
-    let is_below = |name: &str, above: &str| name.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let is_below =
+        |name: &str, above: &str| name.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     !is_below(&said, &target) && !is_below(&target, &said)
 }
 
@@ -126,9 +127,9 @@ fn named_host(text: &str) -> Option<&str> {
     }
     let host = text.split(['/', '?', '#', ':']).next()?;
     let (_, top) = host.rsplit_once('.')?;
-    let is_name = host.split('.').all(|label| {
-        !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
-    });
+    let is_name = host
+        .split('.')
+        .all(|label| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-'));
     let is_top = top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
     let names_file = FILE_ENDINGS.iter().any(|ending| top.eq_ignore_ascii_case(ending));
     (is_name && is_top && (!names_file || starts_with(host, "www."))).then_some(host)
@@ -136,8 +137,8 @@ fn named_host(text: &str) -> Option<&str> {
 
 /// What a name of a file ends with, rather than one of a host.
 const FILE_ENDINGS: [&str; 18] = [
-    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "csv", "htm", "html", "jpg", "jpeg", "png", "gif", "exe",
-    "zip", "rar",
+    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "csv", "htm", "html", "jpg", "jpeg", "png", "gif",
+    "exe", "zip", "rar",
 ];
 
 /// The text as lines of words, blanks and line ends between them made one blank.
@@ -162,7 +163,10 @@ mod tests {
     #[test]
     fn what_follows_a_url_in_a_text_is_no_part_of_it() {
         assert_eq!(found("see http://example.org/a?b=c. Then"), ["http://example.org/a?b=c"]);
-        assert_eq!(found("(https://example.org/x) and <http://example.net>,"), ["https://example.org/x", "http://example.net"]);
+        assert_eq!(
+            found("(https://example.org/x) and <http://example.net>,"),
+            ["https://example.org/x", "http://example.net"]
+        );
         assert_eq!(found("\"http://example.org/\"and"), ["http://example.org/"]);
         assert_eq!(found("http://example.org/a\r\nnext line"), ["http://example.org/a"]);
         assert_eq!(found("go to www.example.org now, read readme.md"), ["www.example.org"]);
