@@ -307,4 +307,70 @@ mod tests {
         assert_eq!(fields.subject.as_deref(), Some("one"));
         assert!(fields.to.is_empty() && !message.complete);
     }
+
+    /// A message of a megabyte with an attachment, and options under which it is read as it comes.
+    fn long() -> (Vec<u8>, MessageOptions) {
+        let line = b"VGhpcyBpcyBhIGxpbmUu\r\n".repeat(50_000);
+        let head = b"Subject: long\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+            Content-Disposition: attachment; filename=f\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+        let options = MessageOptions { kept_limit: 100_000, hashes: true, ..MessageOptions::default() };
+        ([head.as_slice(), &line, b"--b--\r\n"].concat(), options)
+    }
+
+    fn received(octets: &[u8], options: MessageOptions) -> Body {
+        let mut body = Body::new(options);
+        for piece in octets.chunks(1460) {
+            body.append(piece);
+            let kept = body.kept.len();
+            assert!(kept <= options.kept_limit.max(HELD_BACK_OCTETS) + piece.len(), "{kept} octets are kept");
+        }
+        body
+    }
+
+    #[test]
+    fn a_long_message_is_read_as_it_comes_and_says_the_same() {
+        let (octets, options) = long();
+        let message = |options| {
+            let mut body = received(&octets, options);
+            body.end();
+            body.into_message()
+        };
+        let (kept, streamed) = (message(MessageOptions { kept_limit: 2 << 20, ..options }), message(options));
+        assert_eq!((kept.kept_octets(), streamed.kept_octets()), (octets.len(), 60));
+        assert_eq!(streamed.fields().subject.as_deref(), Some("long"));
+        assert_eq!(streamed.mime(), kept.mime());
+        let mime = streamed.mime().expect("parts");
+        assert_eq!(mime.parts[1].decoded_size, Some(50_000 * 15));
+        assert_eq!(serde_json::to_value(&streamed).expect("JSON"), serde_json::to_value(&kept).expect("JSON"));
+        let mut settled = kept;
+        settled.settle();
+        assert_eq!((settled.kept_octets(), settled.mime()), (60, streamed.mime()));
+    }
+
+    /// What follows a dot line in bare LF is up to 64 KiB long, and may turn out to be commands.
+    #[test]
+    fn octets_are_taken_back_from_a_long_message() {
+        let (octets, options) = long();
+        let mut body = received(&[octets.as_slice(), &b"QUIT\r\n".repeat(10_900)].concat(), options);
+        body.take_back_to(octets.len() as u64);
+        body.end();
+        let message = body.into_message();
+        let mut whole = received(&octets, MessageOptions { kept_limit: 2 << 20, ..options });
+        whole.end();
+        assert_eq!((message.bytes, message.mime()), (octets.len() as u64, whole.into_message().mime()));
+    }
+
+    #[test]
+    fn a_message_with_a_gap_says_what_is_incomplete() {
+        let mut body = Body::new(MessageOptions { hashes: true, ..MessageOptions::default() });
+        body.append(b"Subject: one\r\nContent-Disposition: attachment\r\n\r\nab");
+        body.gap(7);
+        body.append(b"cd\r\n");
+        body.end();
+        let message = body.into_message();
+        assert_eq!((message.fields().subject.as_deref(), message.complete), (Some("one"), false));
+        let mime = message.mime().expect("parts");
+        let part = &mime.parts[0];
+        assert_eq!((part.complete, part.encoded_size, part.decoded_size, &mime.sha256), (false, 6, None, &None));
+    }
 }

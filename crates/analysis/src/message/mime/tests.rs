@@ -259,11 +259,12 @@ fn what_is_too_deep_is_not_opened() {
             .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n"))
             .collect()
     };
-    let mime = read_with(small(), &[nested(4).as_bytes()]);
+    let options = MimeOptions { part_header_limit: 100, part_headers_limit: 1000, ..small() };
+    let mime = read_with(options, &[nested(4).as_bytes()]);
     assert_eq!((mime.parts.len(), mime.reached.depth), (4, 1));
-    assert_eq!(read_with(small(), &[nested(3).as_bytes()]).reached.depth, 0);
+    assert_eq!(read_with(options, &[nested(3).as_bytes()]).reached.depth, 0);
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(3);
-    let mime = read_with(small(), &[messages.as_bytes()]);
+    let mime = read_with(options, &[messages.as_bytes()]);
     assert_eq!((mime.parts.len(), mime.reached.depth), (3, 1));
 }
 
