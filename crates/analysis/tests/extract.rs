@@ -408,6 +408,27 @@ fn attached(extracted: &Extracted) -> Vec<(String, Vec<u8>)> {
     attached
 }
 
+/// `opensmtpd-attachments.json` has the digests of what the client attached.
+#[test]
+fn recorded_attachments_are_what_was_attached() {
+    let facts = fs::read(testdata().join("opensmtpd-attachments.json")).unwrap();
+    let facts: Value = serde_json::from_slice(&facts).unwrap();
+    let expected = facts["sessions"][0]["transactions"][0]["attachments"].as_array().unwrap();
+    let folder = Folder::new();
+    let directory = folder.path().join("out");
+    let capture = testdata().join("opensmtpd-attachments.pcap");
+    let output = ["--attachments".as_ref(), "--output".as_ref(), directory.as_os_str()];
+    smtpscope(&[&["extract".as_ref(), capture.as_os_str()], &output[..]].concat()).succeeds();
+    let attached = attached(&Extracted::of(&directory));
+    assert_eq!((attached.len(), expected.len()), (2, 2));
+    for ((_, octets), fact) in attached.iter().zip(expected) {
+        assert_eq!(
+            (&fact["decoded_size"], &fact["sha256"]),
+            (&octets.len().into(), &hex(&Sha256::digest(octets)).into())
+        );
+    }
+}
+
 /// RFC 2045 §6: what a body decodes to; RFC 2046 §5.1.1: the line break before a delimiter is the delimiter's.
 #[test]
 fn attachments_are_decoded_and_written_on_request() {

@@ -61,7 +61,7 @@ enum Product {
     Lines(features::Lines, Capture),
     Context(Report, u8, usize),
     Insights(Report, insights::Options),
-    Extract(extract::Extraction, Capture),
+    Extract(Box<extract::Extraction>, Capture),
 }
 
 impl Product {
@@ -100,7 +100,7 @@ impl Product {
                 let selection = selection.context("a pattern given with --regex cannot be used")?;
                 let wanted = extract::Wanted { directory: output.clone(), selection, attachments: *attachments };
                 let (extraction, capture) = extract::read(plan, options, wanted)?;
-                Self::Extract(extraction, capture)
+                Self::Extract(Box::new(extraction), capture)
             }
         })
     }

@@ -88,7 +88,8 @@ fn safe(text: &str, octets: usize) -> String {
     for c in text.chars() {
         let c = if c.is_ascii_alphanumeric() || SIGNS.contains(&c) { c.to_ascii_lowercase() } else { '-' };
         let repeats = matches!(c, '-' | '.') && name.ends_with(c);
-        if !repeats && !(name.is_empty() && !c.is_ascii_alphanumeric()) {
+        let may_stand = !name.is_empty() || c.is_ascii_alphanumeric();
+        if may_stand && !repeats {
             name.push(c);
         }
         if name.len() >= octets {
