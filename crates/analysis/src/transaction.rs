@@ -617,4 +617,22 @@ mod tests {
         transactions.chunk(chunk(true), place(2), Some(&response("503 no MAIL")));
         ends_as(transactions, Ending::Closed, &[]);
     }
+
+    /// A session may have any number of mails; what waits to be read of them is bounded, and says the same.
+    #[test]
+    fn messages_beyond_the_limit_of_a_session_are_read_at_once() {
+        let octets = [b"Content-Disposition: attachment\r\n\r\n".as_slice(), &[b'x'; 1 << 20]].concat();
+        let octets = &octets[..1 << 20];
+        let mut transactions = after_mail("250 ok");
+        for number in 1..=18 {
+            transactions.end_of_data(message(octets, true), place(1), Some(&response("250 ok")));
+            mail(&mut transactions, "a@a", number, "250 ok");
+        }
+        transactions.end(Ending::Command);
+        let messages = transactions.into_parts().0.into_iter().filter_map(|transaction| transaction.message);
+        let messages: Vec<_> = messages.collect();
+        let kept: Vec<usize> = messages.iter().map(Message::kept_octets).collect();
+        assert_eq!(kept, [[1 << 20; 16].as_slice(), &[35; 2]].concat());
+        assert!(messages.iter().all(|message| message.mime() == messages[0].mime()));
+    }
 }

@@ -76,6 +76,19 @@ pub(super) fn declared(entity: &Entity) -> Option<(Container, Option<Protection>
     })
 }
 
+/// What an S/MIME content is, where its type does not say: its DER begins with the object identifier of the CMS content
+/// type (RFC 5652 §3 to §6, RFC 5083 §2.1).
+pub(super) fn cms(head: &[u8]) -> Option<Protection> {
+    let head = head.get(..32).unwrap_or(head);
+    let has = |identifier: &[u8]| memmem::find(head, identifier).is_some();
+    if has(b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02") {
+        return Some(Protection::Signed);
+    }
+    let is_enveloped =
+        has(b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03") || has(b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17");
+    is_enveloped.then_some(Protection::Encrypted)
+}
+
 /// What the content shows, whatever its type says.
 pub(super) fn shown(body: &Body) -> Option<(Container, Option<Protection>)> {
     let (head, tail) = (body.ends.head.as_slice(), body.ends.tail());
@@ -205,6 +218,16 @@ mod tests {
             assert_eq!(said(header), Some(wanted), "{header}");
         }
         assert_eq!(said("Content-Type: multipart/mixed; boundary=b\r\n"), None);
+    }
+
+    /// The first octets of what `openssl cms -sign` and `-encrypt` write.
+    #[test]
+    fn what_the_type_of_an_smime_part_leaves_open_is_in_its_content() {
+        let der =
+            |last: u8| [b"\x30\x82\x06\x01\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07".as_slice(), &[last, 0xa0]].concat();
+        assert_eq!(cms(&der(2)), Some(Protection::Signed));
+        assert_eq!(cms(&der(3)), Some(Protection::Encrypted));
+        assert_eq!(cms(&der(1)), None);
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl Entity {
     }
 
     /// > … type value "multipart" … requires one parameter, "boundary" … no more than 70 characters (RFC 2046 §5.1.1).
+    ///
     /// Longer ones are in use; a delimiter line holds what a line may.
     pub(super) fn boundary(&self) -> Option<&[u8]> {
         let boundary = self.parameter("boundary").map(|value| value.trim_end_matches([' ', '\t']).as_bytes())?;
@@ -129,6 +130,21 @@ fn content_fields(header: &[u8]) -> Vec<u8> {
 
 static PARSER: LazyLock<MessageParser> =
     LazyLock::new(|| MessageParser::new().with_mime_headers().default_header_ignore());
+
+/// > field = field-name ":" unstructured CRLF, field-name = 1*<any CHAR, excluding CTLs, SPACE, and ":"> (RFC 5322 §2.2)
+///
+/// RFC 5322 §4.5 lets old mail have blanks before the colon. Before a header a mailbox file's `From ` line may stand.
+pub(super) fn is_header_line(line: &[u8], is_first: bool) -> bool {
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return !is_first;
+    }
+    if is_first && (line.starts_with(b"From ") || line.starts_with(b">From ")) {
+        return true;
+    }
+    let name = line.iter().position(|octet| !matches!(octet, 33..=57 | 59..=126)).unwrap_or(line.len());
+    let behind = line.get(name..).unwrap_or_default().trim_ascii_start();
+    name > 0 && behind.first() == Some(&b':')
+}
 
 /// A parameter that names a file; blanks around it are no part of it.
 fn file_name(value: &ContentType<'_>, parameter: &str) -> Option<SmolStr> {

@@ -6,7 +6,8 @@ use smol_str::SmolStr;
 
 use super::container::{self, Container, Protection};
 use super::entity::Entity;
-use super::report::Notification;
+use super::leaf::Body;
+use super::report::{self, Notification};
 use crate::message::MessageOptions;
 use crate::message::header;
 use crate::output::pairs_as_map;
@@ -89,6 +90,34 @@ impl Part {
     /// Whether it is an attachment: a part with a filename, or with Content-Disposition: attachment.
     pub fn is_attachment(&self) -> bool {
         self.is_attachment
+    }
+
+    /// An attached message whose header has not come yet.
+    pub(super) fn is_open_message(&self) -> bool {
+        self.message_header.as_ref().is_some_and(|header| header.is_empty())
+    }
+
+    /// Takes what was found out about its body.
+    pub(super) fn take(&mut self, body: &Body) {
+        self.encoded_size = body.encoded;
+        self.encoding_faults = body.faults;
+        self.detected_type = infer::get(&body.ends.head).map(|kind| kind.mime_type());
+        if self.container.is_none()
+            && let Some((container, protection)) = container::shown(body)
+        {
+            (self.container, self.protection) = (Some(container), protection);
+        }
+        if self.container == Some(Container::Smime) && self.protection.is_none() {
+            self.protection = container::cms(&body.ends.head);
+        }
+        if self.complete {
+            self.decoded_size = Some(body.decoded);
+            self.sha256.clone_from(&body.sha256);
+            self.md5.clone_from(&body.md5);
+        }
+        if report::is_notification(&self.content_type) {
+            self.notification = Some(Box::new(report::read(&String::from_utf8_lossy(&body.text))));
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl QuotedPrintable {
                 out.push(nibble(first) << 4 | nibble(digit));
                 self.state = State::Text;
             }
-            (State::Escape | State::SoftBreak, _) => self.no_escape(&[b'='], octet, out),
+            (State::Escape | State::SoftBreak, _) => self.no_escape(b"=", octet, out),
             (State::First(first), _) => self.no_escape(&[b'=', first], octet, out),
         }
     }

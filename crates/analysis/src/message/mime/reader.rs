@@ -16,11 +16,11 @@ use memchr::memmem;
 
 use super::delimiter::{Delimiter, Kind, LINE_OCTETS, Level, Levels, Whole};
 use super::entity::{self, Entity};
-use super::leaf::{Body, Digests, Leaf, Wanted};
+use super::leaf::{Digests, Leaf, Wanted};
 use super::line_break::LineBreak;
 use super::part::Part;
 use super::url::Urls;
-use super::{Counted, Mime, MimeOptions, Reached, container, report};
+use super::{Counted, Mime, MimeOptions, Reached, report};
 
 /// Reads a message. The parts are those that [`Reader::finish`] gives, whatever the slices were.
 ///
@@ -180,7 +180,7 @@ impl Reader {
             self.counted.headers += line.len() as u64;
             self.take(line, decoded);
             self.end_header();
-        } else if self.parts.is_empty() || is_header_line(line, self.is_first_line) {
+        } else if self.parts.is_empty() || entity::is_header_line(line, self.is_first_line) {
             self.keep_header(line, decoded);
         } else {
             // The empty line is missing: clients show what follows as text.
@@ -415,45 +415,4 @@ impl Reader {
             }
         }
     }
-}
-
-impl Part {
-    /// An attached message whose header has not come yet.
-    fn is_open_message(&self) -> bool {
-        self.message_header.as_ref().is_some_and(|header| header.is_empty())
-    }
-
-    fn take(&mut self, body: &Body) {
-        self.encoded_size = body.encoded;
-        self.encoding_faults = body.faults;
-        self.detected_type = infer::get(&body.ends.head).map(|kind| kind.mime_type());
-        if self.container.is_none()
-            && let Some((container, protection)) = container::shown(body)
-        {
-            (self.container, self.protection) = (Some(container), protection);
-        }
-        if self.complete {
-            self.decoded_size = Some(body.decoded);
-            self.sha256.clone_from(&body.sha256);
-            self.md5.clone_from(&body.md5);
-        }
-        if report::is_notification(&self.content_type) {
-            self.notification = Some(Box::new(report::read(&String::from_utf8_lossy(&body.text))));
-        }
-    }
-}
-
-/// > field = field-name ":" unstructured CRLF, field-name = 1*<any CHAR, excluding CTLs, SPACE, and ":"> (RFC 5322 §2.2)
-///
-/// RFC 5322 §4.5 lets old mail have blanks before the colon. Before a header a mailbox file's `From ` line may stand.
-fn is_header_line(line: &[u8], is_first: bool) -> bool {
-    if matches!(line.first(), Some(b' ' | b'\t')) {
-        return !is_first;
-    }
-    if is_first && (line.starts_with(b"From ") || line.starts_with(b">From ")) {
-        return true;
-    }
-    let name = line.iter().position(|octet| !matches!(octet, 33..=57 | 59..=126)).unwrap_or(line.len());
-    let behind = line.get(name..).unwrap_or_default().trim_ascii_start();
-    name > 0 && behind.first() == Some(&b':')
 }
