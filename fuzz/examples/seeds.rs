@@ -77,6 +77,7 @@ fn main() -> std::io::Result<()> {
         write("decode", name, &[&[0, 0, 0], data.as_slice()].concat())?;
     }
     write_layers(&segment.ip())?;
+    write_messages()?;
 
     // Bits, sequence number, acknowledgment number, payload, copy and snap length, time.
     let handshake = [record(0x09, 0, 0, 0, 0, 0), record(0x48, 0, 1, 0, 0, 1), record(0x41, 1, 1, 0, 0, 1)].concat();
@@ -218,4 +219,21 @@ fn write(target: &str, name: &str, octets: &[u8]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), octets)
+}
+
+/// Messages behind the octets that decide how they are split.
+fn write_messages() -> std::io::Result<()> {
+    let attached = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822; name=a.eml\r\n\r\n\
+        Subject: inner\r\n\r\ntext\r\n--b\r\nContent-Disposition: attachment; filename=\"f\"\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\nWm05dg==\r\n--b--\r\n";
+    let links = "Content-Type: multipart/alternative; boundary=\"b b\"\n\n--b b\nContent-Transfer-Encoding: quoted-printable\n\n\
+        see http://a.example/=3D=\n1\n--b b\nContent-Type: text/html; charset=iso-8859-1\n\n<a href=//b>x</a>\n--b b--\n";
+    let report = "Content-Type: multipart/report; boundary=r\r\n\r\n--r\r\nContent-Type: message/delivery-status\r\n\r\n\
+        Reporting-MTA: dns; a\r\n\r\nFinal-Recipient: rfc822; b@c\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--r--\r\n";
+    for (name, message) in [("attached", attached), ("links", links), ("report", report)] {
+        for (limits, choice) in [("", 2), ("_small", 1)] {
+            write("message", &format!("{name}{limits}"), &[&[7, 9, choice], message.as_bytes()].concat())?;
+        }
+    }
+    Ok(())
 }

@@ -39,6 +39,11 @@ impl<'c, C: Collector> Observer<'c, C> {
     pub(crate) fn limits_reached(&self) -> LimitsReached {
         self.limits
     }
+
+    /// See [`Collector::wants_more`].
+    pub(crate) fn wants_more(&self) -> bool {
+        self.collector.wants_more()
+    }
 }
 
 impl<C: Collector> FlowObserver for Observer<'_, C> {
@@ -92,7 +97,7 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
     }
 }
 
-impl<C> Observer<'_, C> {
+impl<C: Collector> Observer<'_, C> {
     /// Turns an undecided connection into what the verdict says.
     fn decide(&self, flow: &FlowInfo, state: &mut Connection, verdict: Verdict) {
         let (mut tracker, speaker) = match verdict {
@@ -109,6 +114,7 @@ impl<C> Observer<'_, C> {
             Speaker::Responder => Direction::FromResponder,
         };
         if let Connection::Undecided(opening) = state {
+            tracker.keep_messages(self.collector.spool());
             opening.replay(flow, &mut tracker, client);
         }
         *state = Connection::Mail(Box::new(tracker), client);

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`run::analyse`] reads captures and gives a [`report::Report`]; [`features`], [`context`], [`insights`] and
-//! [`summary`] print it. On the way there:
+//! [`summary`] print it, [`extract`] writes its messages. On the way there:
 //!
 //! | module | concept |
 //! |---|---|
@@ -18,7 +18,7 @@
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
 //! | `transaction` | what became of every mail and every recipient |
 //! | [`tls`] | what a TLS handshake shows |
-//! | [`message`] | header fields |
+//! | [`message`], [`spool`] | header fields; the octets of messages, where they are to be written |
 //! | [`model`], [`anomaly`] | the records all this ends in |
 //! | [`cli`] | the program's command line |
 
@@ -28,6 +28,7 @@ mod community_id;
 pub mod condition;
 mod connection;
 pub mod context;
+pub mod extract;
 pub mod features;
 pub mod insights;
 pub mod message;
@@ -44,6 +45,7 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod session;
+pub mod spool;
 pub mod summary;
 pub mod tls;
 mod transaction;

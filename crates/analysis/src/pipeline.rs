@@ -68,7 +68,7 @@ pub(crate) fn read<C: Collector>(
     let mut unread_link_types = BTreeMap::new();
     file.format = Some(reader.format().name());
     file.compression = reader.compression().map(Compression::name);
-    loop {
+    while observer.wants_more() {
         let packet = match reader.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break,

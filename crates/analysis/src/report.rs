@@ -202,7 +202,7 @@ impl Summary {
 }
 
 /// What was read.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Capture {
     /// In the order in which they were read; then those that could not be read.
     pub files: Vec<CaptureFile>,
@@ -254,7 +254,7 @@ impl From<FragmentCounts> for Fragments {
 }
 
 /// One input.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct CaptureFile {
     /// As named on the command line, or found in a directory.
     pub path: String,

@@ -9,6 +9,7 @@ use crate::pipeline::{self, Counts};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
+use crate::spool::Spool;
 
 /// What a run may hold at most. What is kept of sessions stands in [`Options`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +41,16 @@ pub trait Collector {
 
     /// The session that came as number `number`, from 0, had a packet after its end, which is to be added to it.
     fn late(&mut self, number: u64, late: Late);
+
+    /// Where all octets of messages are to be kept, if they are.
+    fn spool(&self) -> Option<Spool> {
+        None
+    }
+
+    /// Whether to read on. It is asked at each packet.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// Keeps them all.
@@ -148,5 +159,27 @@ mod tests {
         let errors: Vec<bool> = report.capture.files.iter().map(|file| file.error.is_some()).collect();
         assert_eq!(errors, [false, true]);
         assert_eq!(report.summary.total_sessions, 1);
+    }
+
+    /// Who wants no more gets no more.
+    #[test]
+    fn reading_ends_where_nothing_more_is_wanted() {
+        struct First(usize);
+        impl Collector for First {
+            fn session(&mut self, _: Session) {
+                self.0 += 1;
+            }
+
+            fn late(&mut self, _: u64, _: Late) {}
+
+            fn wants_more(&self) -> bool {
+                self.0 == 0
+            }
+        }
+        let plan = Plan::new(&[testdata("quickstart.pcapng")]);
+        let mut first = First(0);
+        let packets = read(&plan, Options::default(), &mut first).packets;
+        let all = analyse(&plan, Options::default()).capture.packets;
+        assert!(packets < all && first.0 > 0, "{packets} of {all} packets");
     }
 }

@@ -21,6 +21,7 @@ use crate::output::time::Time;
 use crate::queue_id::queue_id;
 use crate::report::Summary;
 use crate::session::{LimitsReached, SessionLimit};
+use crate::spool::Spooled;
 
 /// The transactions of one session.
 #[derive(Debug)]
@@ -33,8 +34,13 @@ pub(crate) struct Transactions {
     further: Option<Box<Summary>>,
     /// Whether the one that ended last has its message.
     last_has_message: bool,
+    /// Octets of messages that are kept.
+    kept_octets: usize,
     limits: LimitsReached,
 }
+
+/// Octets of messages of a session that are kept until they are read. Those of further ones are read at once.
+const KEPT_OCTETS: usize = 16 << 20;
 
 /// What MAIL said.
 #[derive(Debug, Clone)]
@@ -107,6 +113,7 @@ impl Transactions {
             records_limit,
             further: None,
             last_has_message: false,
+            kept_octets: 0,
             limits: LimitsReached::default(),
         }
     }
@@ -324,11 +331,17 @@ impl Transactions {
     }
 
     /// One that has ended is kept, or counted where there are too many.
-    fn keep(&mut self, transaction: Transaction) {
+    fn keep(&mut self, mut transaction: Transaction) {
         self.limits.count(SessionLimit::Recipients, transaction.further_recipients);
         count_cut(&mut self.limits, transaction.message.as_ref());
         self.last_has_message = transaction.message.is_some();
         if self.finished.len() < self.records_limit.max(1) {
+            if let Some(message) = &mut transaction.message {
+                if self.kept_octets + message.kept_octets() > KEPT_OCTETS {
+                    message.settle();
+                }
+                self.kept_octets += message.kept_octets();
+            }
             self.finished.push(transaction);
         } else {
             self.limits.count(SessionLimit::Transactions, 1);
@@ -338,10 +351,14 @@ impl Transactions {
 }
 
 fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
+    limits.count(
+        SessionLimit::Gaps,
+        message.and_then(|message| message.whole.0.as_deref()).map_or(0, Spooled::further_gaps),
+    );
     match message.and_then(|message| message.cut) {
         Some(Cut::Header) => limits.count(SessionLimit::Header, 1),
-        Some(Cut::Body) => limits.count(SessionLimit::Body, 1),
-        None => {}
+        // What is in a body is counted where it is read.
+        Some(Cut::Body) | None => {}
     }
 }
 
@@ -599,5 +616,23 @@ mod tests {
         transactions.data(place(1), Some(&response("503 no RCPT")));
         transactions.chunk(chunk(true), place(2), Some(&response("503 no MAIL")));
         ends_as(transactions, Ending::Closed, &[]);
+    }
+
+    /// A session may have any number of mails; what waits to be read of them is bounded, and says the same.
+    #[test]
+    fn messages_beyond_the_limit_of_a_session_are_read_at_once() {
+        let octets = [b"Content-Disposition: attachment\r\n\r\n".as_slice(), &[b'x'; 1 << 20]].concat();
+        let octets = &octets[..1 << 20];
+        let mut transactions = after_mail("250 ok");
+        for number in 1..=18 {
+            transactions.end_of_data(message(octets, true), place(1), Some(&response("250 ok")));
+            mail(&mut transactions, "a@a", number, "250 ok");
+        }
+        transactions.end(Ending::Command);
+        let messages = transactions.into_parts().0.into_iter().filter_map(|transaction| transaction.message);
+        let messages: Vec<_> = messages.collect();
+        let kept: Vec<usize> = messages.iter().map(Message::kept_octets).collect();
+        assert_eq!(kept, [[1 << 20; 16].as_slice(), &[35; 2]].concat());
+        assert!(messages.iter().all(|message| message.mime() == messages[0].mime()));
     }
 }

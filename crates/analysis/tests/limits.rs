@@ -1,5 +1,5 @@
 //! Every limit outside a session is reached by a capture made for it, and shows in `capture.limits_reached`. Those of
-//! sessions are tested in `session/limits.rs`.
+//! sessions are tested in `session/limits.rs`, those of messages in `messages.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -7,6 +7,7 @@
 #[path = "support/process.rs"]
 mod process;
 
+use analysis::message::MessageOptions;
 use analysis::plan::Plan;
 use analysis::run::{Limits, analyse_within};
 use analysis::session::Options;
@@ -21,7 +22,10 @@ use serde_json::{Value, json};
 fn within(limits: Limits, file: &[u8]) -> Value {
     let folder = Folder::new();
     let path = folder.file("a", file);
-    let report = analyse_within(&Plan::new(&[path.into()]), Options::default(), limits);
+    // What is in the messages has limits of its own: see `messages.rs`.
+    let message = MessageOptions { parts: false, ..MessageOptions::default() };
+    let options = Options { message, ..Options::default() };
+    let report = analyse_within(&Plan::new(&[path.into()]), options, limits);
     let mut document = Vec::new();
     features::write(&report, &mut document).unwrap();
     serde_json::from_slice(&document).unwrap()
@@ -70,7 +74,7 @@ fn the_defaults_are_those_of_the_document() {
         Options::default();
     assert_eq!((recipients_limit, pending_limit, held_limit), (100_000, 1_024, 64 << 10));
     assert_eq!((anomalies_limit, records_limit), (1_000, 100_000));
-    assert_eq!((message.header_limit, message.body_limit), (1 << 20, 64 << 20));
+    assert_eq!((message.header_limit, message.kept_limit, message.body_limit), (1 << 20, 1 << 20, 1 << 20));
 }
 
 #[test]

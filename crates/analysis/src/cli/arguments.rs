@@ -33,6 +33,9 @@ pub(super) enum Command {
         /// Include decoded text bodies
         #[arg(long)]
         body: bool,
+        /// Include SHA-256 of messages and MD5 of attachments
+        #[arg(long)]
+        hashes: bool,
     },
     /// One JSON document for a language model
     Context {
@@ -62,6 +65,32 @@ pub(super) enum Command {
         #[arg(long)]
         detect_tunneling: bool,
     },
+    /// Messages as files, byte for byte, and an index of them
+    Extract {
+        #[command(flatten)]
+        common: Common,
+        /// Directory that everything is written to; made if it is not there, refused if it has an index already
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        /// Write attachments, too, decoded
+        #[arg(long)]
+        attachments: bool,
+        /// Only mails with this text in MAIL FROM or From, whatever the case; may be given several times
+        #[arg(long, value_name = "TEXT")]
+        from: Vec<String>,
+        /// Only mails with this text in RCPT TO, To or Cc; may be given several times
+        #[arg(long, value_name = "TEXT")]
+        to: Vec<String>,
+        /// Only mails with this text in their subject; may be given several times
+        #[arg(long, value_name = "TEXT")]
+        subject: Vec<String>,
+        /// The texts of --from, --to and --subject are regular expressions
+        #[arg(long)]
+        regex: bool,
+        /// Only mails of the session with this key, as features prints it; may be given several times
+        #[arg(long = "session", value_name = "KEY")]
+        sessions: Vec<String>,
+    },
 }
 
 /// What every command takes.
@@ -87,7 +116,8 @@ impl Command {
             Self::Summary { common }
             | Self::Features { common, .. }
             | Self::Context { common, .. }
-            | Self::Insights { common, .. } => common,
+            | Self::Insights { common, .. }
+            | Self::Extract { common, .. } => common,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 
 use std::io::{self, BufWriter, Write};
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use crate::message::MessageOptions;
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Report};
 use crate::session::{DigestKey, Options};
-use crate::{context, features, insights, run, summary};
+use crate::{context, extract, features, insights, run, summary};
 use arguments::{Arguments, Command};
 
 /// Runs the program. 0: every input was read to its end; 1: a result was printed but some input was damaged, cut short
@@ -51,10 +52,7 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     product.print()?;
-    let code = if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) };
-    // The process ends here: giving millions of small pieces of memory back one by one would only take time.
-    std::mem::forget(product);
-    Ok(code)
+    Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// What was read, in the shape that the command needs: no more is kept of the sessions than that.
@@ -63,6 +61,7 @@ enum Product {
     Lines(features::Lines, Capture),
     Context(Report, u8, usize),
     Insights(Report, insights::Options),
+    Extract(Box<extract::Extraction>, Capture),
 }
 
 impl Product {
@@ -90,23 +89,38 @@ impl Product {
                 };
                 Self::Insights(run::analyse(plan, options), wanted)
             }
+            Command::Extract { output, from, to, subject, regex, sessions, attachments, .. } => {
+                let patterns = extract::Patterns {
+                    from: from.clone(),
+                    to: to.clone(),
+                    subject: subject.clone(),
+                    are_regular_expressions: *regex,
+                };
+                let selection = extract::Selection::new(&patterns, sessions.clone());
+                let selection = selection.context("a pattern given with --regex cannot be used")?;
+                let wanted = extract::Wanted { directory: output.clone(), selection, attachments: *attachments };
+                let (extraction, capture) = extract::read(plan, options, wanted)?;
+                Self::Extract(Box::new(extraction), capture)
+            }
         })
     }
 
     fn capture(&self) -> &Capture {
         match self {
-            Self::Overview(_, capture) | Self::Lines(_, capture) => capture,
+            Self::Overview(_, capture) | Self::Lines(_, capture) | Self::Extract(_, capture) => capture,
             Self::Context(report, ..) | Self::Insights(report, _) => &report.capture,
         }
     }
 
-    fn print(&self) -> anyhow::Result<()> {
+    /// The process ends behind this: giving millions of small pieces of memory back one by one would only take time.
+    fn print(self) -> anyhow::Result<()> {
         let mut out = BufWriter::with_capacity(OUTPUT_OCTETS, io::stdout().lock());
         match self {
-            Self::Overview(overview, capture) => overview.write(capture, &mut out)?,
-            Self::Lines(lines, capture) => lines.write(capture, &mut out)?,
-            Self::Context(report, level, most) => context::write(report, *level, *most, &mut out)?,
-            Self::Insights(report, wanted) => insights::write(report, wanted, &mut out)?,
+            Self::Overview(overview, capture) => overview.write(&capture, &mut out)?,
+            Self::Lines(lines, capture) => ManuallyDrop::new(lines).write(&capture, &mut out)?,
+            Self::Context(report, level, most) => context::write(&ManuallyDrop::new(report), level, most, &mut out)?,
+            Self::Insights(report, wanted) => insights::write(&ManuallyDrop::new(report), &wanted, &mut out)?,
+            Self::Extract(extraction, capture) => extraction.finish()?.write(&capture, &mut out)?,
         }
         out.flush()?;
         Ok(())
@@ -130,11 +144,15 @@ fn options(command: &Command) -> anyhow::Result<Options> {
         secret_digests: key.context("the system has no random octets for --secret-digests")?,
         ..Options::default()
     };
-    if let Command::Features { no_headers, body, .. } = command {
-        options.message = MessageOptions { headers: !no_headers, body: *body, ..MessageOptions::default() };
+    if let Command::Features { no_headers, body, hashes, .. } = command {
+        options.message =
+            MessageOptions { headers: !no_headers, body: *body, hashes: *hashes, ..MessageOptions::default() };
+    } else if let Command::Extract { .. } = command {
+        // Of a message that is in the spool no more is kept than is needed.
+        options.message = MessageOptions { kept_limit: 0, ..MessageOptions::default() };
     } else {
         // Summary, context and insights say nothing about the message's content.
-        options.message = MessageOptions { fields: false, headers: false, ..MessageOptions::default() };
+        options.message = MessageOptions { fields: false, headers: false, parts: false, ..MessageOptions::default() };
     }
     Ok(options)
 }

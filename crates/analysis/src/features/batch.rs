@@ -16,11 +16,14 @@ use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
 use crate::output::time::Time;
 use crate::report::Summary;
+use crate::session::LimitsReached;
 
 /// The lines of some sessions. All ranges are within its text.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) summary: Summary,
+    /// Limits that were reached in the bodies of messages, which are read here.
+    pub(super) limits: LimitsReached,
     pub(super) text: Box<[u8]>,
     pub(super) sessions: Vec<SessionLine>,
     pub(super) transactions: Vec<TransactionLine>,
@@ -97,6 +100,9 @@ impl Batch {
         items: &Items,
         text: &mut Vec<u8>,
     ) -> io::Result<()> {
+        if let Some(mime) = transaction.message.as_ref().and_then(Message::mime) {
+            self.limits.count_body(&mime.reached);
+        }
         let Range { start, end } = append(text, &TransactionFields::of(transaction))?;
         let first = self.answers.len();
         for number in transaction.responses.clone() {
@@ -185,7 +191,7 @@ impl Finder<'_> {
 
 /// The fields of a transaction behind its session's key and before its commands and replies.
 #[derive(Serialize)]
-struct TransactionFields<'a> {
+pub(crate) struct TransactionFields<'a> {
     mail_from: &'a Option<SmolStr>,
     #[serde(serialize_with = "crate::output::pairs_as_map")]
     mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
@@ -202,7 +208,7 @@ struct TransactionFields<'a> {
 }
 
 impl<'a> TransactionFields<'a> {
-    fn of(transaction: &'a Transaction) -> Self {
+    pub(crate) fn of(transaction: &'a Transaction) -> Self {
         Self {
             mail_from: &transaction.mail_from,
             mail_parameters: &transaction.mail_parameters,

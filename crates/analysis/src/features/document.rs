@@ -44,8 +44,19 @@ impl Lines {
         out.write_all(b"},\n\"transactions\":[")?;
         write_lines(&in_order_of_time(&sessions), Mail::write, &mut out)?;
         out.write_all(b"],\n\"capture\":")?;
-        serde_json::to_writer(&mut out, capture)?;
+        serde_json::to_writer(&mut out, &self.with_limits(capture))?;
         out.write_all(b"}\n")
+    }
+
+    /// The capture with the limits that were reached in the bodies of messages.
+    fn with_limits(&self, capture: &Capture) -> Capture {
+        let mut capture = capture.clone();
+        for (limit, count) in
+            self.batches.iter().flat_map(|batch| batch.limits.by_name()).filter(|(_, count)| *count > 0)
+        {
+            *capture.limits_reached.entry(limit).or_default() += count;
+        }
+        capture
     }
 
     /// The sessions in order, each with its key.

@@ -24,6 +24,7 @@ use std::thread;
 
 use rayon::prelude::*;
 
+use crate::message::Message;
 use crate::model::{Late, Session};
 use crate::plan::Plan;
 use crate::report::{Capture, Report};
@@ -31,6 +32,7 @@ use crate::run::{self, Collector};
 use crate::session::Options;
 
 use batch::Batch;
+pub(crate) use batch::TransactionFields;
 pub use document::Lines;
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
@@ -119,7 +121,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Sessions that wait until there are enough of them for a batch.
 struct Waiting<F> {
     sessions: Vec<Session>,
-    /// Their commands and replies.
+    /// Their commands and replies, and the octets of their messages.
     weight: usize,
     late: BTreeMap<u64, Late>,
     hand_over: F,
@@ -127,7 +129,9 @@ struct Waiting<F> {
 
 impl<F: FnMut(Vec<Session>)> Collector for Waiting<F> {
     fn session(&mut self, session: Session) {
-        self.weight += session.commands.len() + session.responses.len();
+        let messages = session.transactions.iter().filter_map(|transaction| transaction.message.as_ref());
+        let octets: usize = messages.map(Message::kept_octets).sum();
+        self.weight += session.commands.len() + session.responses.len() + octets / OCTETS_AS_ONE;
         self.sessions.push(session);
         if self.weight >= BATCH_WEIGHT || self.sessions.len() >= BATCH_SESSIONS {
             self.weight = 0;
@@ -145,6 +149,10 @@ const BATCH_SESSIONS: usize = 256;
 
 /// Commands and replies that fill a batch earlier: about a megabyte of lines.
 const BATCH_WEIGHT: usize = 4096;
+
+/// Octets of messages that weigh as much as a command: a megabyte of them fills a batch, so that those that wait to be read
+/// take little memory.
+const OCTETS_AS_ONE: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -25,13 +25,11 @@ pub struct Mailbox<'a> {
     pub address: Option<Cow<'a, str>>,
 }
 
-/// What the header (or the whole message, where it was kept) says.
+/// What the header says.
 pub(super) fn read<'a>(octets: &'a [u8], options: &MessageOptions) -> Fields<'a> {
-    let parser = fields_that_are_printed();
-    let parsed = if options.body { parser.with_mime_headers().parse(octets) } else { parser.parse_headers(octets) };
+    let parsed = fields_that_are_printed().parse_headers(octets);
     let mut fields = Fields { headers: options.headers.then(Vec::new), ..Fields::default() };
     let Some(parsed) = parsed else { return fields };
-    fields.text = if options.body { parsed.body_text(0).map(Cow::into_owned) } else { None };
     let own = parsed.parts.into_iter().next().map(|part| part.headers).unwrap_or_default();
     for header in own {
         let name = octets.get(header.offset_field() as usize..header.offset_start() as usize);

@@ -2,14 +2,19 @@
 
 mod body;
 mod header;
+pub mod mime;
 
 pub(crate) use body::Body;
 pub use header::{Header, Mailbox};
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
+use mime::{Mime, MimeOptions, Part, Reader};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+
+use crate::spool::Spooled;
 
 /// What was sent as a message: how much, and the octets that were kept of it.
 #[derive(Debug, Clone, Default)]
@@ -21,33 +26,88 @@ pub struct Message {
     pub wire_bytes: u64,
     /// Whether its end was seen and no octet is missing.
     pub complete: bool,
-    /// What of it is longer than is kept; it was counted on and not read.
+    /// Whether its header is longer than is kept; it was counted on and not read.
     pub cut: Option<Cut>,
-    /// SHA-256 of the message, on request.
+    /// SHA-256 of its octets, where all of them were kept.
     pub sha256: Option<String>,
-    /// The header, or the whole message where the body was asked for; up to the limits of [`MessageOptions`].
+    /// All octets of it, where a command wants to write them.
+    pub(crate) whole: Whole,
+    /// Whether its end was seen.
+    ended: bool,
+    /// The header, or the whole message where its parts are wanted and it was not read as it came.
     kept: Vec<u8>,
+    /// Octets of the header in `kept`.
+    header: usize,
+    /// What its body is, once that was read.
+    mime: OnceMime,
     /// What is wanted of it.
     options: MessageOptions,
 }
 
+/// The octets of a message in a spool. They are in one place: a copy of the record has none.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(pub(crate) Option<Box<Spooled>>);
+
+impl Clone for Whole {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// What a body is, read at most once.
+#[derive(Debug, Clone, Default)]
+struct OnceMime(OnceLock<Box<Mime>>);
+
+impl From<Option<Box<Mime>>> for OnceMime {
+    fn from(mime: Option<Box<Mime>>) -> Self {
+        Self(mime.map(OnceLock::from).unwrap_or_default())
+    }
+}
+
 impl Message {
-    /// Reads the header, and the body where it was asked for. It is read anew at each call: only who prints a message
-    /// needs it, and does so once.
+    /// Reads the header. It is read anew at each call: only who prints a message needs it, and does so once.
     pub fn fields(&self) -> Fields<'_> {
-        if self.options.fields { header::read(&self.kept, &self.options) } else { Fields::default() }
+        let header = self.kept.get(..self.header).unwrap_or_default();
+        if self.options.fields { header::read(header, &self.options) } else { Fields::default() }
+    }
+
+    /// What its body is, where that is wanted. A message that is kept is read at the first call, so that it costs the thread
+    /// that prints it and not the one that reads the capture.
+    pub fn mime(&self) -> Option<&Mime> {
+        let read = || {
+            let mut reader = Reader::new(self.options.mime());
+            reader.push(&self.kept, &mut |_, _| {});
+            Box::new(reader.finish(self.ended, &mut |_, _| {}))
+        };
+        (self.options.fields && self.options.parts).then(|| self.mime.0.get_or_init(read).as_ref())
+    }
+
+    /// Octets that are kept of it.
+    pub(crate) fn kept_octets(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Reads it now, and keeps its header only.
+    pub(crate) fn settle(&mut self) {
+        if self.mime().is_some() {
+            self.kept.truncate(self.header);
+            self.kept.shrink_to_fit();
+        }
     }
 }
 
 /// As the contract has it: the counts, then the fields.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("Message", 14)?;
+        let mut message = serializer.serialize_struct("Message", 18)?;
         message.serialize_field("bytes", &self.bytes)?;
         message.serialize_field("wire_bytes", &self.wire_bytes)?;
         message.serialize_field("complete", &self.complete)?;
-        message.serialize_field("cut", &self.cut)?;
-        message.serialize_field("sha256", &self.sha256)?;
+        let mime = self.mime();
+        let text_is_cut = self.options.body && mime.is_some_and(|mime| mime.reached.text > 0);
+        message.serialize_field("cut", &self.cut.or(text_is_cut.then_some(Cut::Body)))?;
+        let sha256 = self.sha256.as_deref().or_else(|| mime.and_then(|mime| mime.sha256.as_deref()));
+        message.serialize_field("sha256", &sha256)?;
         let fields = self.fields();
         message.serialize_field("subject", &fields.subject)?;
         message.serialize_field("from", &fields.from)?;
@@ -59,14 +119,28 @@ impl Serialize for Message {
         if let Some(headers) = &fields.headers {
             message.serialize_field("headers", headers)?;
         }
-        if let Some(text) = &fields.text {
-            message.serialize_field("text", text)?;
+        if let Some(mime) = mime {
+            message.serialize_field("parts", &mime.parts)?;
+            message.serialize_field("attachments", &Attachments(&mime.parts))?;
+            message.serialize_field("urls", &mime.urls)?;
+            if let Some(text) = &mime.text {
+                message.serialize_field("text", text)?;
+            }
         }
         message.end()
     }
 }
 
-/// What the header of a message says, and its text. What had not to be decoded is lent from the message.
+/// The attachments among parts.
+struct Attachments<'a>(&'a [Part]);
+
+impl Serialize for Attachments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(mime::attachments(self.0))
+    }
+}
+
+/// What the header of a message says. What had not to be decoded is lent from the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields<'a> {
     /// Subject, decoded (RFC 2047).
@@ -85,8 +159,6 @@ pub struct Fields<'a> {
     pub message_id: Option<Cow<'a, str>>,
     /// All header fields in order, decoded; `None` where they were not asked for.
     pub headers: Option<Vec<Header<'a>>>,
-    /// The decoded text body; `None` where it was not asked for.
-    pub text: Option<String>,
 }
 
 /// The part of a message that is beyond its limit.
@@ -95,7 +167,7 @@ pub struct Fields<'a> {
 pub enum Cut {
     /// The header, beyond [`MessageOptions::header_limit`].
     Header,
-    /// Header and body, beyond [`MessageOptions::body_limit`].
+    /// A text in it, beyond [`MessageOptions::body_limit`].
     Body,
 }
 
@@ -106,16 +178,43 @@ pub struct MessageOptions {
     pub fields: bool,
     /// List all header fields.
     pub headers: bool,
-    /// Keep and decode the text body.
+    /// Read the body: its parts, attachments and URLs.
+    pub parts: bool,
+    /// Print the text of the body.
     pub body: bool,
+    /// Compute SHA-256 of the message, and MD5 of attachments.
+    pub hashes: bool,
     /// Octets of header that are kept.
     pub header_limit: usize,
-    /// Octets of message that are kept where the body was asked for.
+    /// Octets of message that are kept until it is read; a longer one is read as it comes.
+    pub kept_limit: usize,
+    /// Octets of decoded text that are kept of a part.
     pub body_limit: usize,
+}
+
+impl MessageOptions {
+    pub(crate) fn mime(&self) -> MimeOptions {
+        MimeOptions {
+            hashes: self.hashes,
+            text: self.body,
+            header_limit: self.header_limit,
+            text_limit: self.body_limit,
+            ..MimeOptions::default()
+        }
+    }
 }
 
 impl Default for MessageOptions {
     fn default() -> Self {
-        Self { fields: true, headers: true, body: false, header_limit: 1 << 20, body_limit: 64 << 20 }
+        Self {
+            fields: true,
+            headers: true,
+            parts: true,
+            body: false,
+            hashes: false,
+            header_limit: 1 << 20,
+            kept_limit: 1 << 20,
+            body_limit: 1 << 20,
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::message::Body;
 use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
+use crate::spool::Spool;
 use crate::transaction::{Ending, Place, Transactions};
 
 /// Where octets stand in the stream of their side, and when they were captured.
@@ -92,6 +93,8 @@ pub(crate) struct Dialogue {
     /// What is not kept.
     pub(super) further: Option<Box<Further>>,
     pub(super) limits: LimitsReached,
+    /// Where all octets of messages are kept, if they are.
+    pub(super) spool: Option<Spool>,
 }
 
 /// As many commands, and as many replies, a session of one mail has.
@@ -128,6 +131,7 @@ impl Dialogue {
             data_command: None,
             further: None,
             limits: LimitsReached::default(),
+            spool: None,
             options,
         }
     }
@@ -165,10 +169,12 @@ impl Dialogue {
             }
             Parsed::StartTls => self.starttls = self.starttls.max(Some(StartTls::Requested)),
             Parsed::Bdat { .. } => {
-                self.chunks.get_or_insert_with(|| Body::new(self.options.message));
+                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref()));
             }
             // What the server fetches is of the message, and not in the capture.
-            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).fetch_part(),
+            Parsed::Burl { .. } => {
+                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref())).fetch_part()
+            }
             _ => {}
         }
         let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
@@ -201,7 +207,8 @@ impl Dialogue {
 
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
-        self.body = Some((Body::new(self.options.message), Place { command: self.data_command, timestamp }));
+        let place = Place { command: self.data_command, timestamp };
+        self.body = Some((new_body(&self.options, self.spool.as_ref()), place));
     }
 
     /// The message that is being received, behind DATA or in chunks.
@@ -446,6 +453,11 @@ impl Dialogue {
             self.transactions.late_message(chunks);
         }
     }
+}
+
+/// A message that begins.
+fn new_body(options: &Options, spool: Option<&Spool>) -> Body {
+    Body::new(options.message).spooled(spool)
 }
 
 #[cfg(test)]

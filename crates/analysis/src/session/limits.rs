@@ -1,5 +1,7 @@
 //! The limits of a session, and how often each was reached.
 
+use crate::message::mime::Reached;
+
 /// A limit that what one connection says can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionLimit {
@@ -27,14 +29,24 @@ pub(crate) enum SessionLimit {
     Anomalies,
     /// Octets of a message's header kept.
     Header,
-    /// Octets of a message kept, where its body is wanted.
+    /// Octets of a text in a message kept.
     Body,
+    /// Multiparts and attached messages around a part.
+    MimeDepth,
+    /// Parts of a message kept.
+    MimeParts,
+    /// Octets of headers of parts kept.
+    PartHeaders,
+    /// URLs of a message kept.
+    Urls,
+    /// Gaps of a message listed, where all of it is kept.
+    Gaps,
     /// Silence after which a connection counts as ended.
     Idle,
 }
 
 impl SessionLimit {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         Self::Opening,
         Self::Line,
         Self::Reply,
@@ -48,6 +60,11 @@ impl SessionLimit {
         Self::Anomalies,
         Self::Header,
         Self::Body,
+        Self::MimeDepth,
+        Self::MimeParts,
+        Self::PartHeaders,
+        Self::Urls,
+        Self::Gaps,
         Self::Idle,
     ];
 
@@ -67,6 +84,11 @@ impl SessionLimit {
             Self::Anomalies => "anomalies",
             Self::Header => "message_header",
             Self::Body => "message_body",
+            Self::MimeDepth => "message_depth",
+            Self::MimeParts => "message_parts",
+            Self::PartHeaders => "message_part_headers",
+            Self::Urls => "message_urls",
+            Self::Gaps => "message_gaps",
             Self::Idle => "idle_time",
         }
     }
@@ -81,6 +103,16 @@ impl LimitsReached {
         if let Some(count) = self.0.get_mut(limit as usize) {
             *count = count.saturating_add(times);
         }
+    }
+
+    /// Counts what reading the body of a message reached.
+    pub(crate) fn count_body(&mut self, reached: &Reached) {
+        let Reached { depth, parts, part_headers, text, urls } = *reached;
+        self.count(SessionLimit::MimeDepth, depth);
+        self.count(SessionLimit::MimeParts, parts);
+        self.count(SessionLimit::PartHeaders, part_headers);
+        self.count(SessionLimit::Body, text);
+        self.count(SessionLimit::Urls, urls);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -248,27 +280,23 @@ mod tests {
     }
 
     #[test]
-    fn header_and_body_beyond_the_limit_are_counted_on_and_the_message_says_so() {
+    fn a_header_beyond_the_limit_is_counted_on_and_the_message_says_so() {
         let turns = opened(&[
             (Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
             (Server, "250 ok\r\n250 ok\r\n354 go\r\n"),
             (Client, "Subject: one\r\nX-Long: two\r\n\r\nThe body.\r\n.\r\n"),
             (Server, "250 taken\r\n"),
         ]);
-        let of = |message| {
-            let (session, count) = under(
-                Options { message, ..Options::default() },
-                &turns,
-                if message.body { "message_body" } else { "message_header" },
-            );
-            let message = session.transactions.into_iter().next().and_then(|mail| mail.message).expect("a message");
-            (count, message.bytes, message.complete, message.cut)
-        };
-        let plain = MessageOptions::default();
-        assert_eq!(of(MessageOptions { header_limit: 29, ..plain }), (0, 40, true, None));
-        assert_eq!(of(MessageOptions { header_limit: 28, ..plain }), (1, 40, true, Some(Cut::Header)));
-        assert_eq!(of(MessageOptions { body: true, body_limit: 40, ..plain }), (0, 40, true, None));
-        assert_eq!(of(MessageOptions { body: true, body_limit: 39, ..plain }), (1, 40, true, Some(Cut::Body)));
+        for parts in [true, false] {
+            let of = |message| {
+                let (session, count) = under(Options { message, ..Options::default() }, &turns, "message_header");
+                let message = session.transactions.into_iter().next().and_then(|mail| mail.message).expect("a message");
+                (count, message.bytes, message.complete, message.cut)
+            };
+            let plain = MessageOptions { parts, ..MessageOptions::default() };
+            assert_eq!(of(MessageOptions { header_limit: 29, ..plain }), (0, 40, true, None));
+            assert_eq!(of(MessageOptions { header_limit: 28, ..plain }), (1, 40, true, Some(Cut::Header)));
+        }
     }
 
     /// A dialogue of mails, some refused, with AUTH before them; each mail has six commands and seven replies.

@@ -49,6 +49,7 @@ use crate::anomaly::{AnomalyKind, Role};
 use crate::message::MessageOptions;
 use crate::model::{ClaimedClient, Proxied, StartTls};
 use crate::output::time::Time;
+use crate::spool::Spool;
 use crate::tls::Handshake;
 use crate::transaction::Ending;
 
@@ -203,6 +204,11 @@ impl Tracker {
     pub(crate) fn stands_behind(&mut self, claimed_client: Option<Box<ClaimedClient>>, proxied: Vec<Proxied>) {
         self.dialogue.claimed_client = claimed_client;
         self.proxied = proxied;
+    }
+
+    /// Has all octets of its messages kept in a spool, where there is one.
+    pub(crate) fn keep_messages(&mut self, spool: Option<Spool>) {
+        self.dialogue.spool = spool;
     }
 
     /// A session whose first octets are TLS.
