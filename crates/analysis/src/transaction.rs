@@ -343,6 +343,9 @@ fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
         Some(Cut::Body) => limits.count(SessionLimit::Body, 1),
         None => {}
     }
+    let (hops, claims) = message.map(Message::beyond_limits).unwrap_or_default();
+    limits.count(SessionLimit::Hops, hops);
+    limits.count(SessionLimit::Claims, claims);
 }
 
 impl Open {

@@ -10,7 +10,8 @@ use memchr::memmem;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use crate::message::Message;
+use crate::message::alignment::Alignment;
+use crate::message::{Fields, Message};
 use crate::model::{FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
@@ -97,7 +98,8 @@ impl Batch {
         items: &Items,
         text: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let Range { start, end } = append(text, &TransactionFields::of(transaction))?;
+        let read = transaction.message.as_ref().map(Message::fields);
+        let Range { start, end } = append(text, &TransactionFields::of(transaction, read.as_ref()))?;
         let first = self.answers.len();
         for number in transaction.responses.clone() {
             let command = session.responses.get(number).and_then(|response| transaction.command_of(response));
@@ -185,7 +187,7 @@ impl Finder<'_> {
 
 /// The fields of a transaction behind its session's key and before its commands and replies.
 #[derive(Serialize)]
-struct TransactionFields<'a> {
+struct TransactionFields<'a, M> {
     mail_from: &'a Option<SmolStr>,
     #[serde(serialize_with = "crate::output::pairs_as_map")]
     mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
@@ -198,12 +200,14 @@ struct TransactionFields<'a> {
     completed: bool,
     final_response: Option<FinalResponse<'a>>,
     queue_id: &'a Option<SmolStr>,
-    message: &'a Option<Message>,
+    message: Option<M>,
+    alignment: Option<Alignment<'a>>,
 }
 
-impl<'a> TransactionFields<'a> {
-    fn of(transaction: &'a Transaction) -> Self {
-        Self {
+impl<'a> TransactionFields<'a, ()> {
+    /// With what was read from its message.
+    fn of(transaction: &'a Transaction, read: Option<&'a Fields<'a>>) -> TransactionFields<'a, impl Serialize + 'a> {
+        TransactionFields {
             mail_from: &transaction.mail_from,
             mail_parameters: &transaction.mail_parameters,
             rcpt_to: transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
@@ -215,7 +219,8 @@ impl<'a> TransactionFields<'a> {
             completed: transaction.outcome == Outcome::Accepted,
             final_response: transaction.final_response.as_ref().map(FinalResponse::from),
             queue_id: &transaction.queue_id,
-            message: &transaction.message,
+            message: transaction.message.as_ref().zip(read).map(|(message, fields)| message.with(fields)),
+            alignment: read.map(|fields| Alignment::of(transaction, fields)),
         }
     }
 }
