@@ -102,8 +102,11 @@ impl<'a> List<'a> {
                 }
                 b'<' => {
                     self.cursor.skip(1);
-                    if self.angle.is_some() {
+                    if let Some(angle) = &self.angle {
+                        // What stands between two addresses in brackets is the name of the second one.
+                        let next_name = self.words.split_off(angle.words_before.min(self.words.len()));
                         self.finish();
+                        self.words = next_name;
                     }
                     let address = self.angle_address();
                     self.angle = Some(Angle { address, words_before: self.words.len() });

@@ -97,7 +97,8 @@ impl<'a> Hop<'a> {
     fn set(&mut self, clause: Option<Clause>, value: Option<(usize, usize)>, cursor: &Cursor<'a>) {
         let (Some(clause), Some((from, to))) = (clause, value) else { return };
         let words = cursor.between(from, to);
-        let first = words.split(|&octet| is_blank(octet)).next().unwrap_or_default();
+        let mut rest = Cursor::new(words);
+        let first = rest.peek().map(|next| word(&mut rest, next)).unwrap_or_default();
         let (place, value) = match clause {
             Clause::From => (&mut self.from, first),
             Clause::By => (&mut self.by, first),
