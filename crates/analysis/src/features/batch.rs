@@ -11,7 +11,7 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use crate::message::alignment::Alignment;
-use crate::message::{Fields, Message};
+use crate::message::{Message, ReadMessage};
 use crate::model::{FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
@@ -98,8 +98,7 @@ impl Batch {
         items: &Items,
         text: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let read = transaction.message.as_ref().map(Message::fields);
-        let Range { start, end } = append(text, &TransactionFields::of(transaction, read.as_ref()))?;
+        let Range { start, end } = append(text, &TransactionFields::of(transaction))?;
         let first = self.answers.len();
         for number in transaction.responses.clone() {
             let command = session.responses.get(number).and_then(|response| transaction.command_of(response));
@@ -187,7 +186,7 @@ impl Finder<'_> {
 
 /// The fields of a transaction behind its session's key and before its commands and replies.
 #[derive(Serialize)]
-struct TransactionFields<'a, M> {
+struct TransactionFields<'a> {
     mail_from: &'a Option<SmolStr>,
     #[serde(serialize_with = "crate::output::pairs_as_map")]
     mail_parameters: &'a [(SmolStr, Option<SmolStr>)],
@@ -200,14 +199,14 @@ struct TransactionFields<'a, M> {
     completed: bool,
     final_response: Option<FinalResponse<'a>>,
     queue_id: &'a Option<SmolStr>,
-    message: Option<M>,
+    message: Option<ReadMessage<'a>>,
     alignment: Option<Alignment<'a>>,
 }
 
-impl<'a> TransactionFields<'a, ()> {
-    /// With what was read from its message.
-    fn of(transaction: &'a Transaction, read: Option<&'a Fields<'a>>) -> TransactionFields<'a, impl Serialize + 'a> {
-        TransactionFields {
+impl<'a> TransactionFields<'a> {
+    fn of(transaction: &'a Transaction) -> Self {
+        let message = transaction.message.as_ref().map(Message::read);
+        Self {
             mail_from: &transaction.mail_from,
             mail_parameters: &transaction.mail_parameters,
             rcpt_to: transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
@@ -219,8 +218,8 @@ impl<'a> TransactionFields<'a, ()> {
             completed: transaction.outcome == Outcome::Accepted,
             final_response: transaction.final_response.as_ref().map(FinalResponse::from),
             queue_id: &transaction.queue_id,
-            message: transaction.message.as_ref().zip(read).map(|(message, fields)| message.with(fields)),
-            alignment: read.map(|fields| Alignment::of(transaction, fields)),
+            alignment: message.as_ref().map(|message| Alignment::of(transaction, &message.fields)),
+            message,
         }
     }
 }

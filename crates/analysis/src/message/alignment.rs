@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::Serialize;
+use smol_str::{SmolStr, StrExt};
 
 use super::{Fields, Mailbox};
 use crate::model::Transaction;
@@ -16,13 +17,13 @@ use crate::model::Transaction;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Alignment<'a> {
     /// Domain of MAIL FROM, in lower case; `None` for the null sender and for a name without a domain.
-    pub mail_from_domain: Option<Cow<'a, str>>,
+    pub mail_from_domain: Option<SmolStr>,
     /// Domain of the first address in From.
-    pub from_domain: Option<Cow<'a, str>>,
+    pub from_domain: Option<SmolStr>,
     /// Whether each domain in From is that of MAIL FROM; `None` where one of both is not known, as with the null sender.
     pub aligned: Option<bool>,
     /// Domain of the first address in Reply-To.
-    pub reply_to_domain: Option<Cow<'a, str>>,
+    pub reply_to_domain: Option<SmolStr>,
     /// Whether Reply-To names a domain that is none of From; `None` without Reply-To or without From.
     pub reply_to_differs: Option<bool>,
     /// Recipients of the envelope that stand in no To, Cc, Bcc or Resent- field: their domains compared in any case, their
@@ -32,7 +33,7 @@ pub struct Alignment<'a> {
 
 impl<'a> Alignment<'a> {
     /// Compares a transaction with the header of its message.
-    pub fn of(transaction: &'a Transaction, fields: &'a Fields<'a>) -> Self {
+    pub fn of(transaction: &'a Transaction, fields: &Fields<'_>) -> Self {
         let mail_from = transaction.mail_from.as_deref().and_then(domain);
         let of_from: Vec<&str> = domains(&fields.from).collect();
         let of_reply_to: Vec<&str> = domains(&fields.reply_to).collect();
@@ -40,10 +41,10 @@ impl<'a> Alignment<'a> {
         let is_from = Among::new(of_from.iter().map(|domain| ("", *domain)));
         let reply_to_differs = of_reply_to.iter().any(|domain| !is_from.has(("", domain)));
         Self {
-            mail_from_domain: mail_from.map(lower_case),
-            from_domain: of_from.first().copied().map(lower_case),
+            mail_from_domain: mail_from.map(StrExt::to_ascii_lowercase_smolstr),
+            from_domain: of_from.first().map(|domain| domain.to_ascii_lowercase_smolstr()),
             aligned: aligned.map(|mail_from| of_from.iter().all(|domain| domain.eq_ignore_ascii_case(mail_from))),
-            reply_to_domain: of_reply_to.first().copied().map(lower_case),
+            reply_to_domain: of_reply_to.first().map(|domain| domain.to_ascii_lowercase_smolstr()),
             reply_to_differs: (!of_reply_to.is_empty() && !of_from.is_empty()).then_some(reply_to_differs),
             bcc: fields.is_whole.then(|| in_no_field(transaction, fields)),
         }

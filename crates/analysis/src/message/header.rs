@@ -1,9 +1,9 @@
 //! Reads a header: each field once, in order, as what it is.
 //!
 //! RFC 5322 §3.6 allows most fields once, and real mail has them more than once. All of them stand in `headers`. Of addresses
-//! none is lost: those of all such fields count, in order. Of Subject, Date and Message-ID the first one counts: it is what
-//! mutt shows as the subject and what Python's `email` gives, and a field put on top of a signed message is what
-//! RFC 6376 §8.15 warns of, because readers show that one.
+//! none is lost: those of all such fields count, in order. Of Subject, Date and Message-ID the first one counts. Readers
+//! differ: Python's `email` gives the first of each, mutt shows the first Subject and the last Date and Message-ID. The first
+//! it is because a field put on top of a signed message is what RFC 6376 §8.15 warns of.
 
 use std::borrow::Cow;
 

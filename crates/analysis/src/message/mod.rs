@@ -71,9 +71,9 @@ impl Message {
         if fields && self.kept.len() > needed { header::beyond_limits(&self.kept, &self.options) } else { (0, 0) }
     }
 
-    /// The message with what is read from it: the counts, then the fields, as the contract has it.
-    pub(crate) fn with<'a>(&'a self, fields: &'a Fields<'a>) -> impl Serialize + 'a {
-        WithFields { message: self, fields }
+    /// The message with what is read from it, to be printed: the counts, then the fields, as the contract has it.
+    pub fn read(&self) -> ReadMessage<'_> {
+        ReadMessage { message: self, fields: self.fields() }
     }
 }
 
@@ -83,26 +83,24 @@ const LEAST_HOP: usize = 10;
 /// Octets of `a,`, a URL of a list without its brackets. A result of Authentication-Results takes more.
 const LEAST_CLAIM: usize = 2;
 
-/// A message that is printed.
-struct WithFields<'a> {
+/// A message with what is read from it.
+#[derive(Debug)]
+pub struct ReadMessage<'a> {
     message: &'a Message,
-    fields: &'a Fields<'a>,
+    /// What its header says.
+    pub fields: Fields<'a>,
 }
 
-impl Serialize for WithFields<'_> {
+/// As the contract has it: the counts, then the fields.
+impl Serialize for ReadMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.message.serialize_with(self.fields, serializer)
-    }
-}
-
-impl Message {
-    fn serialize_with<S: Serializer>(&self, fields: &Fields<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = &self.fields;
         let mut message = serializer.serialize_struct("Message", 14)?;
-        message.serialize_field("bytes", &self.bytes)?;
-        message.serialize_field("wire_bytes", &self.wire_bytes)?;
-        message.serialize_field("complete", &self.complete)?;
-        message.serialize_field("cut", &self.cut)?;
-        message.serialize_field("sha256", &self.sha256)?;
+        message.serialize_field("bytes", &self.message.bytes)?;
+        message.serialize_field("wire_bytes", &self.message.wire_bytes)?;
+        message.serialize_field("complete", &self.message.complete)?;
+        message.serialize_field("cut", &self.message.cut)?;
+        message.serialize_field("sha256", &self.message.sha256)?;
         message.serialize_field("subject", &fields.subject)?;
         message.serialize_field("from", &fields.from)?;
         message.serialize_field("to", &fields.to)?;
