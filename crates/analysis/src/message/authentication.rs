@@ -145,8 +145,11 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Cow<'a, str> {
 mod tests {
     use super::*;
 
+    /// Method, result, reason (empty where there is none) and properties.
+    type Expected<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
+
     #[track_caller]
-    fn is(body: &str, authserv_id: &str, results: &[(&str, &str, &str, &[(&str, &str)])]) {
+    fn is(body: &str, authserv_id: &str, results: &[Expected<'_>]) {
         let found = AuthenticationResults::parse(&mut Cursor::new(body.as_bytes()), &mut Budget::new(100));
         let expected: Vec<_> = results
             .iter()

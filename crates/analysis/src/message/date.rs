@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn old_zones_and_years() {
         let zone = |zone: &str| {
-            read(&format!("1 Jan 2024 10:00:00 {zone}")).map(|date| date.get(19..).map(str::to_owned)).flatten()
+            read(&format!("1 Jan 2024 10:00:00 {zone}")).and_then(|date| date.get(19..).map(str::to_owned))
         };
         for (name, expected) in [
             ("UT", "Z"),
@@ -255,9 +255,8 @@ mod tests {
         assert_eq!(zone("+0000").as_deref(), Some("Z"));
         assert_eq!(zone("").as_deref(), Some(""), "none is made up");
         assert_eq!(zone("(CET)").as_deref(), Some(""));
-        let year = |year: &str| {
-            read(&format!("1 Jan {year} 10:00 +0000")).map(|date| date.get(..4).map(str::to_owned)).flatten()
-        };
+        let year =
+            |year: &str| read(&format!("1 Jan {year} 10:00 +0000")).and_then(|date| date.get(..4).map(str::to_owned));
         for (old, expected) in
             [("00", "2000"), ("49", "2049"), ("50", "1950"), ("99", "1999"), ("103", "2003"), ("2024", "2024")]
         {

@@ -91,16 +91,21 @@ pub struct ReadMessage<'a> {
     pub fields: Fields<'a>,
 }
 
-/// As the contract has it: the counts, then the fields.
 impl Serialize for ReadMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = &self.fields;
+        self.message.serialize_with(&self.fields, serializer)
+    }
+}
+
+/// As the contract has it: the counts, then the fields.
+impl Message {
+    fn serialize_with<S: Serializer>(&self, fields: &Fields<'_>, serializer: S) -> Result<S::Ok, S::Error> {
         let mut message = serializer.serialize_struct("Message", 14)?;
-        message.serialize_field("bytes", &self.message.bytes)?;
-        message.serialize_field("wire_bytes", &self.message.wire_bytes)?;
-        message.serialize_field("complete", &self.message.complete)?;
-        message.serialize_field("cut", &self.message.cut)?;
-        message.serialize_field("sha256", &self.message.sha256)?;
+        message.serialize_field("bytes", &self.bytes)?;
+        message.serialize_field("wire_bytes", &self.wire_bytes)?;
+        message.serialize_field("complete", &self.complete)?;
+        message.serialize_field("cut", &self.cut)?;
+        message.serialize_field("sha256", &self.sha256)?;
         message.serialize_field("subject", &fields.subject)?;
         message.serialize_field("from", &fields.from)?;
         message.serialize_field("to", &fields.to)?;
