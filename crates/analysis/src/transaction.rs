@@ -360,6 +360,9 @@ fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
         // What is in a body is counted where it is read.
         Some(Cut::Body) | None => {}
     }
+    let (hops, claims) = message.map(Message::beyond_limits).unwrap_or_default();
+    limits.count(SessionLimit::Hops, hops);
+    limits.count(SessionLimit::Claims, claims);
 }
 
 impl Open {

@@ -75,6 +75,7 @@ fn the_defaults_are_those_of_the_document() {
     assert_eq!((recipients_limit, pending_limit, held_limit), (100_000, 1_024, 64 << 10));
     assert_eq!((anomalies_limit, records_limit), (1_000, 100_000));
     assert_eq!((message.header_limit, message.kept_limit, message.body_limit), (1 << 20, 1 << 20, 1 << 20));
+    assert_eq!((message.hops_limit, message.claims_limit), (1_000, 10_000));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use memchr::memmem;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use crate::message::Message;
+use crate::message::alignment::Alignment;
+use crate::message::{Message, ReadMessage};
 use crate::model::{FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::json;
@@ -204,11 +205,13 @@ pub(crate) struct TransactionFields<'a> {
     completed: bool,
     final_response: Option<FinalResponse<'a>>,
     queue_id: &'a Option<SmolStr>,
-    message: &'a Option<Message>,
+    message: Option<ReadMessage<'a>>,
+    alignment: Option<Alignment<'a>>,
 }
 
 impl<'a> TransactionFields<'a> {
     pub(crate) fn of(transaction: &'a Transaction) -> Self {
+        let message = transaction.message.as_ref().map(Message::read);
         Self {
             mail_from: &transaction.mail_from,
             mail_parameters: &transaction.mail_parameters,
@@ -221,7 +224,8 @@ impl<'a> TransactionFields<'a> {
             completed: transaction.outcome == Outcome::Accepted,
             final_response: transaction.final_response.as_ref().map(FinalResponse::from),
             queue_id: &transaction.queue_id,
-            message: &transaction.message,
+            alignment: message.as_ref().map(|message| Alignment::of(transaction, &message.fields)),
+            message,
         }
     }
 }

@@ -1,11 +1,32 @@
 //! The message of a transaction: what the content events build up, and what is read from it in the end.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `body` | the octets while they come |
+//! | `header` | all fields of a header, each as what it is |
+//! | `field`, `lexical` | where fields begin and end; blanks, comments, quoted strings |
+//! | `encoded_word`, `address`, `date` | text, lists of addresses, dates |
+//! | `received`, `claims`, `authentication` | the way a message says it came, and what it says of itself |
+//! | `alignment` | the envelope against the header |
 
+mod address;
+pub mod alignment;
+pub mod authentication;
 mod body;
+pub mod claims;
+mod date;
+mod encoded_word;
+mod field;
 mod header;
+mod lexical;
 pub mod mime;
+mod received;
 
+pub use address::Mailbox;
 pub(crate) use body::Body;
-pub use header::{Header, Mailbox};
+pub use date::DateTime;
+pub use header::Header;
+pub use received::Hop;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -15,6 +36,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::spool::Spooled;
+use claims::Claims;
 
 /// What was sent as a message: how much, and the octets that were kept of it.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +89,22 @@ impl From<Option<Box<Mime>>> for OnceMime {
 impl Message {
     /// Reads the header. It is read anew at each call: only who prints a message needs it, and does so once.
     pub fn fields(&self) -> Fields<'_> {
-        let header = self.kept.get(..self.header).unwrap_or_default();
-        if self.options.fields { header::read(header, &self.options) } else { Fields::default() }
+        let mut fields =
+            if self.options.fields { header::read(self.header(), &self.options) } else { Fields::default() };
+        fields.is_whole |= self.options.fields && self.complete && self.cut.is_none();
+        fields
+    }
+
+    fn header(&self) -> &[u8] {
+        self.kept.get(..self.header).unwrap_or_default()
+    }
+
+    /// How many hops and how many claims of its header are beyond the limits. A short header is not looked at: it has no
+    /// room for so many.
+    pub(crate) fn beyond_limits(&self) -> (u64, u64) {
+        let MessageOptions { fields, hops_limit, claims_limit, .. } = self.options;
+        let needed = (hops_limit.saturating_mul(LEAST_HOP)).min(claims_limit.saturating_mul(LEAST_CLAIM));
+        if fields && self.header > needed { header::beyond_limits(self.header(), &self.options) } else { (0, 0) }
     }
 
     /// What its body is, where that is wanted. A message that is kept is read at the first call, so that it costs the thread
@@ -94,11 +130,36 @@ impl Message {
             self.kept.shrink_to_fit();
         }
     }
+
+    /// The message with what is read from it, to be printed: the counts, then the fields, as the contract has it.
+    pub fn read(&self) -> ReadMessage<'_> {
+        ReadMessage { message: self, fields: self.fields() }
+    }
+}
+
+/// Octets of `Received:` and a line end.
+const LEAST_HOP: usize = 10;
+
+/// Octets of `a,`, a URL of a list without its brackets. A result of Authentication-Results takes more.
+const LEAST_CLAIM: usize = 2;
+
+/// A message with what is read from it.
+#[derive(Debug)]
+pub struct ReadMessage<'a> {
+    message: &'a Message,
+    /// What its header says.
+    pub fields: Fields<'a>,
+}
+
+impl Serialize for ReadMessage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.message.serialize_with(&self.fields, serializer)
+    }
 }
 
 /// As the contract has it: the counts, then the fields.
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Message {
+    fn serialize_with<S: Serializer>(&self, fields: &Fields<'_>, serializer: S) -> Result<S::Ok, S::Error> {
         let mut message = serializer.serialize_struct("Message", 18)?;
         message.serialize_field("bytes", &self.bytes)?;
         message.serialize_field("wire_bytes", &self.wire_bytes)?;
@@ -108,7 +169,6 @@ impl Serialize for Message {
         message.serialize_field("cut", &self.cut.or(text_is_cut.then_some(Cut::Body)))?;
         let sha256 = self.sha256.as_deref().or_else(|| mime.and_then(|mime| mime.sha256.as_deref()));
         message.serialize_field("sha256", &sha256)?;
-        let fields = self.fields();
         message.serialize_field("subject", &fields.subject)?;
         message.serialize_field("from", &fields.from)?;
         message.serialize_field("to", &fields.to)?;
@@ -116,6 +176,10 @@ impl Serialize for Message {
         message.serialize_field("reply_to", &fields.reply_to)?;
         message.serialize_field("date", &fields.date)?;
         message.serialize_field("message_id", &fields.message_id)?;
+        message.serialize_field("received", &fields.received)?;
+        message.serialize_field("further_received", &fields.further_received)?;
+        message.serialize_field("claims", &fields.claims)?;
+        message.serialize_field("further_claims", &fields.further_claims)?;
         if let Some(headers) = &fields.headers {
             message.serialize_field("headers", headers)?;
         }
@@ -153,10 +217,22 @@ pub struct Fields<'a> {
     pub cc: Vec<Mailbox<'a>>,
     /// Reply-To.
     pub reply_to: Vec<Mailbox<'a>>,
-    /// Date, as ISO 8601 with its zone.
-    pub date: Option<String>,
+    /// Bcc, Resent-To, Resent-Cc and Resent-Bcc: not printed, but who stands there stands in the header.
+    pub other_recipients: Vec<Mailbox<'a>>,
+    /// Date with its zone; `None` also for an impossible one.
+    pub date: Option<DateTime>,
     /// Message-ID without its angle brackets.
     pub message_id: Option<Cow<'a, str>>,
+    /// The Received fields, topmost first.
+    pub received: Vec<Hop<'a>>,
+    /// How many more there are, beyond the limit.
+    pub further_received: u64,
+    /// What the message says of itself.
+    pub claims: Claims<'a>,
+    /// How many more claims there are, beyond the limit.
+    pub further_claims: u64,
+    /// Whether the end of the header is there.
+    pub is_whole: bool,
     /// All header fields in order, decoded; `None` where they were not asked for.
     pub headers: Option<Vec<Header<'a>>>,
 }
@@ -190,6 +266,10 @@ pub struct MessageOptions {
     pub kept_limit: usize,
     /// Octets of decoded text that are kept of a part.
     pub body_limit: usize,
+    /// Received fields that are read.
+    pub hops_limit: usize,
+    /// Claims that are read: signatures, results and their properties, URLs of lists.
+    pub claims_limit: usize,
 }
 
 impl MessageOptions {
@@ -215,6 +295,8 @@ impl Default for MessageOptions {
             header_limit: 1 << 20,
             kept_limit: 1 << 20,
             body_limit: 1 << 20,
+            hops_limit: 1_000,
+            claims_limit: 10_000,
         }
     }
 }

@@ -41,12 +41,16 @@ pub(crate) enum SessionLimit {
     Urls,
     /// Gaps of a message listed, where all of it is kept.
     Gaps,
+    /// Received fields of a message read.
+    Hops,
+    /// Signatures, results and URLs of a message read.
+    Claims,
     /// Silence after which a connection counts as ended.
     Idle,
 }
 
 impl SessionLimit {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::Opening,
         Self::Line,
         Self::Reply,
@@ -65,6 +69,8 @@ impl SessionLimit {
         Self::PartHeaders,
         Self::Urls,
         Self::Gaps,
+        Self::Hops,
+        Self::Claims,
         Self::Idle,
     ];
 
@@ -89,6 +95,8 @@ impl SessionLimit {
             Self::PartHeaders => "message_part_headers",
             Self::Urls => "message_urls",
             Self::Gaps => "message_gaps",
+            Self::Hops => "message_hops",
+            Self::Claims => "message_claims",
             Self::Idle => "idle_time",
         }
     }
@@ -297,6 +305,28 @@ mod tests {
             assert_eq!(of(MessageOptions { header_limit: 29, ..plain }), (0, 40, true, None));
             assert_eq!(of(MessageOptions { header_limit: 28, ..plain }), (1, 40, true, Some(Cut::Header)));
         }
+    }
+
+    #[test]
+    fn hops_and_claims_beyond_the_limit_are_counted_and_the_message_says_how_many() {
+        let turns = opened(&[
+            (Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
+            (Server, "250 ok\r\n250 ok\r\n354 go\r\n"),
+            (Client, "Received: by a\r\nReceived: by b\r\nReceived: by c\r\nDKIM-Signature: d=a\r\n"),
+            (Client, "Authentication-Results: a; spf=pass; dkim=fail\r\n\r\n.\r\n"),
+            (Server, "250 taken\r\n"),
+        ]);
+        let of = |message, limit| {
+            let (session, count) = under(Options { message, ..Options::default() }, &turns, limit);
+            let message = session.transactions.into_iter().next().and_then(|mail| mail.message).expect("a message");
+            let fields = message.fields();
+            (count, fields.received.len(), fields.further_received, fields.further_claims)
+        };
+        let plain = MessageOptions::default();
+        assert_eq!(of(MessageOptions { hops_limit: 3, ..plain }, "message_hops"), (0, 3, 0, 0));
+        assert_eq!(of(MessageOptions { hops_limit: 2, ..plain }, "message_hops"), (1, 2, 1, 0));
+        assert_eq!(of(MessageOptions { claims_limit: 4, ..plain }, "message_claims"), (0, 3, 0, 0));
+        assert_eq!(of(MessageOptions { claims_limit: 1, ..plain }, "message_claims"), (1, 3, 0, 1), "a field is one");
     }
 
     /// A dialogue of mails, some refused, with AUTH before them; each mail has six commands and seven replies.
