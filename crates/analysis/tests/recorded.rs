@@ -8,6 +8,7 @@ mod facts;
 #[path = "support/secrets.rs"]
 mod secrets;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,34 @@ fn the_comparison_finds_what_is_wrong() {
     }
 }
 
+/// A document that says of the bodies what the facts say is good, and any change in it is found.
+#[test]
+fn the_comparison_finds_what_is_wrong_in_bodies() {
+    let name = "exim-curl-alternative";
+    let facts: Value = serde_json::from_slice(&fs::read(testdata().join(format!("{name}.json"))).unwrap()).unwrap();
+    let mut good = features_of(&[capture_of(name).unwrap()], Options::default());
+    for field in facts::OF_BODIES {
+        good.transactions[0]["message"][field] = facts["sessions"][0]["transactions"][0][field].clone();
+    }
+    assert_eq!(Comparison::of(&facts, &good).disagreements, [""; 0]);
+    let wrong = [
+        ("/attachments", json!([])),
+        ("/attachments/0/filename", json!("caf.png")),
+        ("/attachments/0/content_type", json!("image/jpeg")),
+        ("/attachments/0/decoded_size", json!(341)),
+        ("/attachments/0/sha256", Value::Null),
+        ("/parts/1/depth", json!(2)),
+        ("/parts/2/transfer_encoding", json!("base64")),
+        ("/urls/1/misleading", json!(false)),
+        ("/reply_to/0/address", json!("bank@example.com")),
+    ];
+    for (place, value) in wrong {
+        let mut features = good.clone();
+        *features.transactions[0]["message"].pointer_mut(place).unwrap() = value;
+        assert_eq!(Comparison::of(&facts, &features).disagreements.len(), 1, "{place} was changed");
+    }
+}
+
 /// The passwords that the recording scripts use; no other secret is in the recordings.
 const PASSWORDS: [&str; 4] = ["Sesam-oeffne-dich-1", "correct horse 2", "Tr0ub4dor&3", "wrong-guess-4"];
 const USERS: [&str; 4] = ["alice", "bob", "carol", "admin"];
@@ -125,22 +154,35 @@ fn every_secret_is_printed_where_it_is_asked_for() {
     assert!(captures >= 1, "no recording holds a secret");
 }
 
-/// Each `NAME.eml` is the message as the client was given it. The clients of these recordings hand it over unchanged:
-/// they stuff dots, end it with the dot line, and add nothing.
+/// A transaction's `eml` in the facts is the message as its client sent it, before it stuffed dots.
 #[test]
 fn messages_have_the_octets_of_their_originals() {
-    let names = names("eml");
-    assert!(!names.is_empty(), "no originals");
-    for name in names {
-        let original = fs::read_to_string(testdata().join(format!("{name}.eml"))).unwrap();
-        let id = original.lines().find_map(|line| line.strip_prefix("Message-ID: <")?.strip_suffix('>')).unwrap();
+    let mut originals = BTreeSet::new();
+    for name in names("json") {
+        let facts: Value = serde_json::from_slice(&fs::read(testdata().join(format!("{name}.json"))).unwrap()).unwrap();
+        let transactions = facts["sessions"].as_array().into_iter().flatten().flat_map(|session| {
+            let key = format!("{}-{}", session["client"].as_str().unwrap(), session["server"].as_str().unwrap());
+            let transactions = session["transactions"].as_array().into_iter().flatten().enumerate();
+            transactions.map(move |(index, transaction)| (key.clone(), index, transaction))
+        });
+        let sent: Vec<(String, usize, &str)> =
+            transactions.filter_map(|(key, index, t)| Some((key, index, t["eml"].as_str()?))).collect();
+        if sent.is_empty() {
+            continue;
+        }
         let features = features_of(&[capture_of(&name).unwrap()], Options::default());
-        let sent: Vec<&Value> =
-            features.transactions.iter().map(|t| &t["message"]).filter(|m| m["message_id"] == id).collect();
-        assert_eq!(sent.len(), 1, "{name}: messages with the id {id}");
-        assert_eq!(sent[0]["bytes"], original.len(), "{name}");
-        assert_eq!(sent[0]["complete"], true, "{name}");
+        for (key, index, eml) in sent {
+            let original = fs::read(testdata().join(eml)).unwrap();
+            let of_session = features.transactions.iter().filter(|t| t["session"] == key).nth(index);
+            let message = &of_session.unwrap_or_else(|| panic!("{name}: no transaction {index} of {key}"))["message"];
+            assert_eq!(message["bytes"], original.len(), "{eml}");
+            assert_eq!(message["complete"], true, "{eml}");
+            originals.insert(eml.to_owned());
+        }
     }
+    let files: BTreeSet<String> = names("eml").into_iter().map(|name| format!("{name}.eml")).collect();
+    assert!(files.len() >= 20, "{} originals; testdata has more", files.len());
+    assert_eq!(originals, files);
 }
 
 #[test]
