@@ -58,8 +58,9 @@ def mailboxes(message, name):
     return [utf8(address.addr_spec) for value in message.get_all(name, []) for address in value.addresses]
 
 
-def read(raw, put_in=(), eml=None, urls=None):
-    """The Message of these octets. `put_in`: filename, content type and octets, None where they are not known."""
+def read(raw, put_in=(), eml=None, urls=None, known=()):
+    """The Message of these octets. `put_in`: filename, content type and octets, None where they are not known; `known`:
+    what the package does not say of parts, by their number."""
     from messages import Message
     message = parse(raw)
     found = list(parts(message))
@@ -72,6 +73,8 @@ def read(raw, put_in=(), eml=None, urls=None):
             raise RuntimeError(f"{name} has {len(data)} octets, put in were {len(wanted)}")
     entries = [{"filename": part["filename"], "content_type": part["content_type"], "decoded_size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
                for part, data in attached]
+    for number, more in dict(known).items():
+        found[number][0].update(more)
     message_id = field(message, "Message-ID")
     out = Message(raw, field(message, "Subject"), (mailboxes(message, "From") or [None])[0], field(message, "From"), mailboxes(message, "To"),
                   message_id and message_id.strip().strip("<>"), entries)

@@ -19,6 +19,19 @@ from scenarios import BOB, ONE_MAIL, envelope
 
 BY_HELO = ONE_MAIL.replace("EHLO", "HELO")
 
+# Reports as they are read by hand.
+BOUNCED = {"reporter": "mx.example.net", "original_envelope_id": "QQ314159", "recipients": [
+    {"recipient": "nobody@exim.test", "original_recipient": "list@exim.test", "action": "failed", "status": "5.0.0", "remote_mta": "192.0.2.26",
+     "diagnostic_code": "smtp; 550 Unrouteable address"},
+    {"recipient": "nobody@aio.test", "original_recipient": "nobody@aio.test", "action": "failed", "status": "5.1.1", "remote_mta": "192.0.2.28",
+     "diagnostic_code": "smtp; 550 5.1.1 No such user here"}]}
+DISPLAYED = {"reporter": "client.example.net; Reader 1.0", "original_message_id": "mail-figures@example.org", "recipients": [
+    {"recipient": BOB, "original_recipient": BOB, "disposition": "manual-action/MDN-sent-manually; displayed"}]}
+
+
+def wrapped(container, protection=None):
+    return {"container": container, "protection": protection}
+
 
 def mail(name, raw, attachments=(), number=1, **facts):
     """Keeps the octets beside the capture and reads what they hold."""
@@ -109,7 +122,8 @@ def opensmtpd_s_nail_archives():
     with capture(name, "port 25") as c:
         raw = clients.s_nail(OPENSMTPD, 25, "Archives", [BOB], b"Four archives.\n", paths)
         kinds = {"zip": "application/zip", "7z": "application/x-7z-compressed"}
-        sent = mail(name, raw, [(p.name, kinds[p.suffix[1:]], p.read_bytes()) for p in paths])
+        sent = mail(name, raw, [(p.name, kinds[p.suffix[1:]], p.read_bytes()) for p in paths], known={
+            2: wrapped("zip"), 3: wrapped("zip", "encrypted"), 4: wrapped("zip", "encrypted"), 5: wrapped("7z", "encrypted")})
         c.expect([Session(f"{OPENSMTPD}:25", BY_HELO, verb="HELO", mails=[Mail("juergen@example.org", f"{BOB}+", message=sent)])],
                  "s-nail attaches four archives of one CSV file: a zip archive, one encrypted by zip (ZipCrypto), one by 7z (AES), and a 7z archive "
                  "whose names are encrypted too.")
@@ -133,8 +147,10 @@ def exim_smime():
     with capture(name, "port 25") as c:
         for raw in raws:
             msmtp(EXIM, 25, ALICE, [BOB], raw)
-        sent = [mail(name, raws[0], [("report.pdf", "application/pdf", m.pdf()), ("smime.p7s", "application/pkcs7-signature", None)]),
-                mail(name, raws[1], [("smime.p7m", "application/pkcs7-mime", None)], 2), mail(name, raws[2], [("smime.p7m", "application/pkcs7-mime", None)], 3)]
+        sent = [mail(name, raws[0], [("report.pdf", "application/pdf", m.pdf()), ("smime.p7s", "application/pkcs7-signature", None)],
+                     known={0: wrapped("smime", "signed"), 4: wrapped("smime", "signature")}),
+                mail(name, raws[1], [("smime.p7m", "application/pkcs7-mime", None)], 2, known={0: wrapped("smime", "signed")}),
+                mail(name, raws[2], [("smime.p7m", "application/pkcs7-mime", None)], 3, known={0: wrapped("smime", "encrypted")})]
         c.expect([Session(f"{EXIM}:25", ONE_MAIL, starttls="offered", mails=[Mail(ALICE, f"{BOB}+", message=one)]) for one in sent],
                  "Three mails made by openssl cms: signed beside the text (multipart/signed), signed around it, encrypted. Sent by msmtp.")
 
@@ -160,8 +176,10 @@ def postfix_mutt_pgp():
         clients.gpg("--verify", str(parts[1]), str(parts[0]))
         if m.pdf() not in mail_facts.decoded(clients.gpg("--decrypt", data=encrypted)):
             raise RuntimeError("mutt encrypted something else")
-        sent = [mail(name, signed, [("report.pdf", "application/pdf", m.pdf()), ("signature.asc", "application/pgp-signature", None)]),
-                mail(name, encrypted, [(None, "application/pgp-encrypted", b"Version: 1\r\n"), ("msg.asc", "application/octet-stream", None)], 2)]
+        sent = [mail(name, signed, [("report.pdf", "application/pdf", m.pdf()), ("signature.asc", "application/pgp-signature", None)],
+                     known={0: wrapped("openpgp", "signed"), 4: wrapped("openpgp", "signature")}),
+                mail(name, encrypted, [(None, "application/pgp-encrypted", b"Version: 1\r\n"), ("msg.asc", "application/octet-stream", None)], 2,
+                     known={0: wrapped("openpgp", "encrypted"), 2: wrapped("openpgp", "encrypted")})]
         c.expect([Session(f"{POSTFIX}:25", BY_HELO, verb="HELO", mails=[Mail(ALICE, f"{BOB}+", message=one)]) for one in sent],
                  "mutt signs one mail with OpenPGP and signs and encrypts another (RFC 3156); both have a PDF attached.")
 
@@ -177,7 +195,7 @@ def opensmtpd_mpack_tnef():
     raw = (b"Date: Mon, 05 Jan 2026 10:00:00 +0000\nFrom: Alice Example <alice@example.org>\nTo: bob@example.net\n" + made_by_mpack).replace(b"\n", b"\r\n")
     with capture(name, "port 25") as c:
         msmtp(OPENSMTPD, 25, ALICE, [BOB], raw)
-        sent = mail(name, raw, [("winmail.dat", "application/ms-tnef", made.tnef())])
+        sent = mail(name, raw, [("winmail.dat", "application/ms-tnef", made.tnef())], known={1: wrapped("tnef")})
         c.expect([Session(f"{OPENSMTPD}:25", ONE_MAIL, starttls="offered", mails=[Mail(ALICE, f"{BOB}+", message=sent)])],
                  "mpack packs a winmail.dat (TNEF) with a picture in it, in a part that is inline and has a name, between boundaries of one hyphen. Sent by msmtp.")
 
@@ -191,7 +209,8 @@ def postfix_bounce_report():
             send_dsn(s, raw)
         time.sleep(4)
         submitted = mail(name, raw, [("grey.png", "image/png", m.png()), ("résumé.pdf", "application/pdf", m.pdf())])
-        bounce = mail(name, clients.stored(b"report-type=delivery-status"), [("grey.png", "image/png", m.png()), ("résumé.pdf", "application/pdf", m.pdf())], 2)
+        bounce = mail(name, clients.stored(b"report-type=delivery-status"), [("grey.png", "image/png", m.png()), ("résumé.pdf", "application/pdf", m.pdf())], 2,
+                      known={2: {"notification": BOUNCED}})
         c.expect([Session("127.0.0.1:25", "220 EHLO 250 MAIL 250 RCPT 250 RCPT 250 DATA 354 250 QUIT 221", starttls="offered",
                           mails=[Mail("alice@aio.test", "nobody@exim.test+ nobody@aio.test+", message=submitted)]),
                   Session(f"{EXIM}:25", "220 EHLO 250 MAIL RCPT DATA 250 550 503 RSET QUIT 250 221", helo="mx.example.net", starttls="offered",
@@ -210,7 +229,7 @@ def opensmtpd_read_receipt():
     with capture(name, "port 25") as c:
         with python(OPENSMTPD, 25) as s:
             s.sendmail("", ["alice@example.net"], raw)
-        c.expect([Session(f"{OPENSMTPD}:25", ONE_MAIL, starttls="offered", mails=[Mail("", "alice@example.net+", message=mail(name, raw))])],
+        c.expect([Session(f"{OPENSMTPD}:25", ONE_MAIL, starttls="offered", mails=[Mail("", "alice@example.net+", message=mail(name, raw, known={2: {"notification": DISPLAYED}}))])],
                  "A disposition notification (multipart/report, RFC 8098) from the null sender.")
 
 

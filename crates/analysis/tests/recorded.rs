@@ -40,7 +40,7 @@ fn recordings_hold_what_the_transcripts_say() {
             disagreements.push(format!("{name}: {}", features.capture["files"][0]["error"]));
         }
     }
-    assert!(captures >= 80, "{captures} captures were compared; testdata has more");
+    assert!(captures >= 95, "{captures} captures were compared; testdata has more");
     assert!(
         disagreements.is_empty(),
         "{} of {checks} checks disagree with the facts of {captures} captures:\n{}",
@@ -251,7 +251,7 @@ fn capture_of(name: &str) -> Option<PathBuf> {
 fn all_captures() -> Vec<PathBuf> {
     let captures: Vec<PathBuf> =
         [names("pcap"), names("pcapng")].iter().flatten().filter_map(|name| capture_of(name)).collect();
-    assert!(captures.len() >= 80, "{} captures; testdata has more", captures.len());
+    assert!(captures.len() >= 95, "{} captures; testdata has more", captures.len());
     captures
 }
 
