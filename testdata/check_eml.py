@@ -5,8 +5,8 @@
     check_eml.py --directory DIR          reads what `extract --attachments --output DIR` has written
 
 For each message that is all there it compares subject, date, Message-ID, the addresses of From, To, Cc and Reply-To,
-the sizes and SHA-256 of the message, and of each attachment name, type, size and SHA-256, and the file it was written
-to. Where the facts of a capture name the octets that the client sent (`eml`), the message must have just these.
+size and SHA-256 of the message, and name, type, size and SHA-256 of each attachment and of the file it was written to.
+Where the facts of a capture name the octets that the client sent (`eml`), the message must have just these.
 It prints a line for each disagreement and ends with counts; the exit status is 0 when there is none, else 1.
 Python 3.11 or later, standard library only.
 """
@@ -39,8 +39,8 @@ class Check:
             self.disagreements += 1
             print(f"{where}: Python {python!r}, the program {program!r}")
 
-    def message(self, where, octets, message, folder=None):
-        """`message` is what the program says of these octets; files it wrote are in `folder`."""
+    def message(self, where, octets, message, files=None):
+        """`message` is what the program says of these octets, `files` what it wrote of its attachments."""
         self.messages += 1
         read = parse(octets)
         self.same(f"{where} bytes", len(octets), message["bytes"])
@@ -64,8 +64,9 @@ class Check:
             self.same(f"{at}.content_type", part["content_type"], attachment["content_type"])
             self.same(f"{at}.decoded_size", len(data), attachment["decoded_size"])
             self.same(f"{at}.sha256", hashlib.sha256(data).hexdigest(), attachment["sha256"])
-            if folder and attachment.get("path"):
-                self.same(f"{at}.path", hashlib.sha256(data).hexdigest(), hashlib.sha256((folder / attachment["path"]).read_bytes()).hexdigest())
+        if files is not None:
+            hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+            self.same(f"{where} files", [hashlib.sha256(data).hexdigest() for _, data in found], hashes)
 
     def directory(self, folder, where=""):
         """All messages of an index. Gives the octets of each by its session and time."""
@@ -77,13 +78,14 @@ class Check:
                 continue
             raw = (folder / entry["path"]).read_bytes()
             octets[entry["session"], entry["timestamp"]] = raw
-            self.message(f"{where}{entry['path']}", raw, entry["message"], folder)
+            files = entry["attachments"] and [folder / path for path in entry["attachments"]]
+            self.message(f"{where}{entry['path']}", raw, entry["message"], files or [])
         return octets
 
     def capture(self, program, capture):
         """One capture: what `extract` writes, what `features` says of the same messages, and what was sent."""
         name = capture.relative_to(HERE) if capture.is_relative_to(HERE) else capture
-        features = json.loads(run(program, "features", "--hashes", capture) or run(program, "features", capture))
+        features = json.loads(run(program, "features", "--hashes", capture))
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder) / "out"
             run(program, "extract", capture, "--attachments", "--output", folder)
