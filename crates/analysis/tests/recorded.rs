@@ -101,7 +101,7 @@ fn the_comparison_finds_what_is_wrong_in_bodies() {
     for (place, value) in wrong {
         let mut features = good.clone();
         *features.transactions[0]["message"].pointer_mut(place).unwrap() = value;
-        assert_eq!(Comparison::of(&facts, &features).disagreements.len(), 1, "{place} was changed");
+        assert!(!Comparison::of(&facts, &features).disagreements.is_empty(), "{place} was changed");
     }
 }
 
