@@ -41,7 +41,6 @@ class Check:
 
     def message(self, where, octets, message, files=None):
         """`message` is what the program says of these octets, `files` what it wrote of its attachments."""
-        self.messages += 1
         read = parse(octets)
         self.same(f"{where} bytes", len(octets), message["bytes"])
         if message.get("sha256"):
@@ -59,7 +58,6 @@ class Check:
             return
         self.same(f"{where} attachments", [part["filename"] for part, _ in found], [a["filename"] for a in got])
         for number, ((part, data), attachment) in enumerate(zip(found, got)):
-            self.attachments += 1
             at = f"{where} attachments[{number}]"
             self.same(f"{at}.content_type", part["content_type"], attachment["content_type"])
             self.same(f"{at}.decoded_size", len(data), attachment["decoded_size"])
@@ -78,6 +76,8 @@ class Check:
                 continue
             raw = (folder / entry["path"]).read_bytes()
             octets[entry["session"], entry["timestamp"]] = raw
+            self.messages += 1
+            self.attachments += len(entry["attachments"] or [])
             files = entry["attachments"] and [folder / path for path in entry["attachments"]]
             self.message(f"{where}{entry['path']}", raw, entry["message"], files or [])
         return octets
