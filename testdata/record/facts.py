@@ -126,7 +126,7 @@ def message_facts(mail, contents):
             message_id = message_id.search(content).group(1).decode()
     return {"message_bytes": octets if mail.octets else None, "subject": message.subject, "from": message.sender,
             "from_header": message.from_header, "to": message.to, "message_id": message_id,
-            "attachments": message.attachments if mail.octets else message.cut_attachments}
+            "attachments": message.attachments if mail.octets else message.cut_attachments, **(message.further if mail.octets else {})}
 
 
 def session_facts(capture, session, connection, problems):

@@ -12,6 +12,7 @@ class Message:
         self.raw, self.subject, self.sender, self.from_header = raw, subject, sender, from_header
         self.to, self.message_id, self.attachments = list(to), message_id, list(attachments)
         self.cut_attachments = []
+        self.further = {}  # facts that only some messages have
 
 
 def crlf(text):

@@ -13,7 +13,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=${SCRATCH:-${TMPDIR:-/tmp}/smtpscope-record}
 export PYTHONDONTWRITEBYTECODE=1
-clients=(tcpdump tshark wireshark-common swaks msmtp curl openssl ethtool iproute2 python3-venv
+clients=(tcpdump tshark wireshark-common swaks msmtp curl s-nail mutt mpack openssl gnupg zip p7zip-full tnef ethtool iproute2 python3-venv
          libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl libdigest-hmac-perl)
 
 # An overlay of / at $scratch/fs/NAME/root with the given packages; daemons are not started by their packages.
@@ -56,6 +56,8 @@ run)
     ip link set lo mtu 1500
     ethtool -K lo tso off gso off gro off > /dev/null || echo "record.sh: offloads stay on" >&2
     for address in 192.0.2.{25..29} 198.51.100.{10..19}; do ip address add "$address/32" dev lo; done
+    # mutt and s-nail cannot bind to an address of their own
+    for address in 192.0.2.{25..28}; do ip route change local "$address" dev lo table local src 198.51.100.10; done
     for address in 2001:db8::{25,26} 2001:db8:1::10; do ip address add "$address/128" dev lo nodad; done
     exec "$scratch/venv/bin/python" "$here/record.py" "$@"
     ;;

@@ -20,6 +20,12 @@ def envelope(*recipients, sender=ALICE, options=""):
     return f"MAIL FROM:<{sender}>{options}\r\n" + "".join(f"RCPT TO:<{r}>\r\n" for r in recipients)
 
 
+def keep(eml, message):
+    """Keeps the octets of a message beside the captures."""
+    (TESTDATA / eml).write_bytes(message.raw)
+    message.further["eml"] = eml
+
+
 # 1. One plain mail
 
 @scenario
@@ -852,7 +858,7 @@ def opensmtpd_help_noop():
 @scenario
 def postfix_dot_stuffing():
     mails = [m.dotted(), m.EMPTY, m.ONE_LINE_OF_TWO_DOTS]
-    (TESTDATA / "postfix-dot-stuffing.eml").write_bytes(mails[0].raw)
+    keep("postfix-dot-stuffing.eml", mails[0])
     with capture("postfix-dot-stuffing", "port 25") as c:
         with python(POSTFIX, 25) as s:
             s.sendmail(ALICE, [BOB], mails[0].raw)
@@ -873,7 +879,7 @@ def postfix_dot_stuffing():
 @scenario
 def opensmtpd_attachments():
     mail = m.with_attachments()
-    (TESTDATA / "opensmtpd-attachments.eml").write_bytes(mail.raw)
+    keep("opensmtpd-attachments.eml", mail)
     with capture("opensmtpd-attachments", "port 25") as c:
         curl(f"smtp://{OPENSMTPD}", ALICE, [BOB], mail.raw)
         c.expect([Session(f"{OPENSMTPD}:25", ONE_MAIL, starttls="offered", mails=[Mail(ALICE, f"{BOB}+", message=mail)])],
@@ -883,7 +889,7 @@ def opensmtpd_attachments():
 @scenario
 def exim_encoded_words():
     mail = m.encoded_words()
-    (TESTDATA / "exim-encoded-words.eml").write_bytes(mail.raw)
+    keep("exim-encoded-words.eml", mail)
     with capture("exim-encoded-words", "port 25") as c:
         msmtp(EXIM, 25, "juergen@example.org", mail.to, mail.raw)
         c.expect([Session(f"{EXIM}:25", "220 EHLO 250 MAIL 250 RCPT 250 RCPT 250 DATA 354 250 QUIT 221", starttls="offered",

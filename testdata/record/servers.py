@@ -49,8 +49,8 @@ message_size_limit = 51200
 virtual_mailbox_domains = example.net
 virtual_mailbox_maps = static:yes
 virtual_transport = discard:
-relay_domains = exim.test, open.test, aio.test, lmtp.test
-transport_maps = inline:{ exim.test=smtp:[192.0.2.26]:25, open.test=smtp:[192.0.2.27]:25, aio.test=smtp:[192.0.2.28]:2525, lmtp.test=lmtp:[192.0.2.25]:24 }
+relay_domains = exim.test, open.test, aio.test, lmtp.test, chain.test
+transport_maps = inline:{ exim.test=smtp:[192.0.2.26]:25, open.test=smtp:[192.0.2.27]:25, aio.test=smtp:[192.0.2.28]:2525, chain.test=smtp:[192.0.2.28]:2525, lmtp.test=lmtp:[192.0.2.25]:24 }
 default_transport = discard:
 smtp_bind_address = 192.0.2.25
 lmtp_bind_address = 192.0.2.25
@@ -168,7 +168,7 @@ service pop3-login {
 EXIM_CONF = r"""
 primary_hostname = exim.example.net
 domainlist local_domains = exim.test : example.net
-domainlist routed = postfix.test : chunk.test : early.test
+domainlist routed = postfix.test : chain.test : chunk.test : early.test
 local_interfaces = 192.0.2.26.25 : 192.0.2.26.465 : 192.0.2.26.587 : 192.0.2.26.2525 : 192.0.2.26.2554 : 192.0.2.26.2421 : 127.0.0.1.2526
 tls_on_connect_ports = 465
 daemon_smtp_ports = 25
@@ -232,7 +232,7 @@ acl_data:
 begin routers
 to_postfix:
   driver = manualroute
-  domains = postfix.test
+  domains = postfix.test : chain.test
   transport = smtp_out
   route_list = * 192.0.2.25 byname
   self = send
