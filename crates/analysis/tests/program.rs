@@ -221,7 +221,8 @@ fn packets_of_an_unknown_link_type_are_counted() {
         kinds.values().map(|count| count.as_u64().unwrap()).sum()
     };
     // LINKTYPE_USER0: "reserved for private use".
-    let unknown = smtpscope(&["features", &folder.file("a.pcap", &PcapWriter::new().link_type(147).file(&packets))]).document();
+    let unknown =
+        smtpscope(&["features", &folder.file("a.pcap", &PcapWriter::new().link_type(147).file(&packets))]).document();
     assert_eq!(errors(&unknown), packets.len() as u64);
     assert_eq!(unknown["capture"]["packets"], packets.len());
     assert_eq!(unknown["capture"]["tcp_segments"], 0);

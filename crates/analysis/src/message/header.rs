@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 
-use mail_parser::MessageParser;
 use serde::Serialize;
 
 use super::address::mailboxes;
@@ -72,7 +71,6 @@ pub(super) fn read<'a>(octets: &'a [u8], options: &MessageOptions) -> Fields<'a>
     fields.further_received = trace.further_hops;
     fields.further_claims = trace.budget.further;
     fields.claims = trace.claims;
-    fields.text = options.body.then(|| text(octets)).flatten();
     fields
 }
 
@@ -186,12 +184,6 @@ fn message_id(body: &[u8]) -> Option<Cow<'_, str>> {
         String::from_utf8_lossy(id)
     };
     Some(id).filter(|id| !id.is_empty())
-}
-
-/// The decoded text of a message.
-fn text(octets: &[u8]) -> Option<String> {
-    let parsed = MessageParser::new().with_mime_headers().parse(octets)?;
-    parsed.body_text(0).map(Cow::into_owned)
 }
 
 #[cfg(test)]

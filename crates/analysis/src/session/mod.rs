@@ -630,7 +630,8 @@ mod tests {
     /// read: they are read one behind the other, and not one within the other.
     #[test]
     fn as_many_commands_as_there_are_take_no_more_of_the_stack() {
-        for (verb, awaited) in [("STARTTLS\n", None), ("DATA\n", Some("554 no\r\n")), ("AUTH X\n", Some("504 no\r\n"))] {
+        for (verb, awaited) in [("STARTTLS\n", None), ("DATA\n", Some("554 no\r\n")), ("AUTH X\n", Some("504 no\r\n"))]
+        {
             let held_limit = if awaited.is_some() { 1 << 20 } else { 100 };
             let mut tracker = Tracker::new(Options { held_limit, ..Options::default() }, true);
             if let Some(reply) = awaited {

@@ -86,8 +86,7 @@ pub(crate) const REDACTED: &str = "[redacted]";
 pub(crate) fn is_mechanism(word: &[u8]) -> bool {
     let is_mech_char =
         |octet: &u8| octet.is_ascii_uppercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_');
-    is_common_mechanism(word)
-        || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
+    is_common_mechanism(word) || ((1..=20).contains(&word.len()) && word.iter().all(is_mech_char))
 }
 
 fn is_common_mechanism(word: &[u8]) -> bool {
@@ -96,7 +95,9 @@ fn is_common_mechanism(word: &[u8]) -> bool {
 
 /// Whether a word can be a SASL response: base64 as RFC 4648 §4 has it, of eight characters at least.
 fn may_be_encoded(word: &[u8]) -> bool {
-    word.len() >= 8 && data_encoding::BASE64.decode_len(word.len()).is_ok() && data_encoding::BASE64.decode(word).is_ok()
+    word.len() >= 8
+        && data_encoding::BASE64.decode_len(word.len()).is_ok()
+        && data_encoding::BASE64.decode(word).is_ok()
 }
 
 /// Whether it can hardly be anything else: it ends in padding, or mixes capital letters, small ones and digits.

@@ -10,10 +10,7 @@ use crate::anomaly::{AnomalyKind, Role};
 
 impl Tracker {
     pub(super) fn server_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
-        if std::mem::take(&mut self.reply_is_overdue)
-            && begins_like_reply(bytes)
-            && self.dialogue.outstanding() <= 2
-        {
+        if std::mem::take(&mut self.reply_is_overdue) && begins_like_reply(bytes) && self.dialogue.outstanding() <= 2 {
             self.end_overdue_reply(at);
         }
         loop {

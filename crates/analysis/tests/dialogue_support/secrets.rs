@@ -66,7 +66,8 @@ fn a_challenge_is_not_in_the_capture() {
 #[test]
 fn auth_and_all_challenges_are_not_in_the_capture() {
     never_shows_it("c: AUTH LOGIN\n s: 334 VXNlcm5hbWU6\n C: dXNlcg==\n s: 334 UGFzc3dvcmQ6\n C: SECRET\n S: 235 ok");
-    let picked_up = format!("C: dXNlcg==\nC: {SECRET}\nC: MAIL FROM:<a@x>\nC: RCPT TO:<b@x>\nC: DATA\nC: QUIT\n[close]");
+    let picked_up =
+        format!("C: dXNlcg==\nC: {SECRET}\nC: MAIL FROM:<a@x>\nC: RCPT TO:<b@x>\nC: DATA\nC: QUIT\n[close]");
     let document = analyse(&[&play(&parse(&format!("[midstream]\n{picked_up}")))]).to_string();
     assert!(document.contains("MAIL") && !document.contains(SECRET), "{document}");
 }
