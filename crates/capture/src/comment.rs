@@ -30,8 +30,6 @@ pub struct CommentLog {
 }
 
 impl CommentLog {
-    pub(crate) const NONE: Self = Self { comments: Vec::new(), further: 0 };
-
     /// The first of them: at most [`ReaderLimits::comments`](crate::ReaderLimits::comments).
     pub fn comments(&self) -> &[Comment] {
         &self.comments

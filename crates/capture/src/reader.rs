@@ -36,7 +36,11 @@ pub struct CaptureReader {
     path: PathBuf,
     buffer: Buffer,
     compression: Option<Compression>,
-    records: Records,
+    format: Format,
+    /// In pcapng, and in what follows a pcap file.
+    blocks: PcapNgBlocks,
+    /// Where the records are those of pcap.
+    pcap: Option<PcapRecords>,
     limits: ReaderLimits,
     packets: u64,
     oversized_records: u64,
@@ -94,9 +98,9 @@ impl CaptureReader {
             Ok(there) => there,
             Err(source) => return Err(Error::reading(path, buffer.window().len() as u64, 0, source)),
         };
-        let records = match buffer.window().first_chunk::<MAGIC_OCTETS>() {
-            Some(&pcapng::SECTION_HEADER) => Records::PcapNg(PcapNgBlocks::default()),
-            Some(&magic) if pcap::is_magic(magic) => Records::Pcap(pcap_header(&mut buffer, &path)?),
+        let pcap = match buffer.window().first_chunk::<MAGIC_OCTETS>() {
+            Some(&pcapng::SECTION_HEADER) => None,
+            Some(&magic) if pcap::is_magic(magic) => Some(pcap_header(&mut buffer, &path)?),
             _ if !magic_there && buffer.window().is_empty() => return Err(Error::Empty { path }),
             _ if let Some(compression) = compression => {
                 // What cannot be read of it is not needed to say so.
@@ -112,7 +116,9 @@ impl CaptureReader {
             path,
             buffer,
             compression,
-            records,
+            format: pcap.as_ref().map_or(Format::PcapNg, PcapRecords::format),
+            blocks: PcapNgBlocks::default(),
+            pcap,
             limits,
             packets: 0,
             oversized_records: 0,
@@ -169,10 +175,7 @@ impl CaptureReader {
 
     /// The format that its first octets are those of.
     pub fn format(&self) -> Format {
-        match &self.records {
-            Records::Pcap(records) => records.format(),
-            Records::PcapNg(_) => Format::PcapNg,
-        }
+        self.format
     }
 
     /// How the input is compressed; `None` where it is not.
@@ -199,20 +202,13 @@ impl CaptureReader {
 
     /// The comments in the capture (pcapng).
     pub fn comments(&self) -> &CommentLog {
-        const NONE: &CommentLog = &CommentLog::NONE;
-        match &self.records {
-            Records::Pcap(_) => NONE,
-            Records::PcapNg(blocks) => blocks.comments(),
-        }
+        self.blocks.comments()
     }
 
     /// Packets that the capture says were lost before they were written, at all its interfaces (pcapng). `None` where it
     /// does not say.
     pub fn dropped_packets(&self) -> Option<u64> {
-        match &self.records {
-            Records::Pcap(_) => None,
-            Records::PcapNg(blocks) => blocks.dropped_packets(),
-        }
+        self.blocks.dropped_packets()
     }
 
     /// Records and blocks passed over because they are larger than [`ReaderLimits::record_octets`] allows.
@@ -228,10 +224,7 @@ impl CaptureReader {
 
     /// pcapng interfaces beyond [`ReaderLimits::interfaces`], whose packets are passed over.
     pub fn further_interfaces(&self) -> u64 {
-        match &self.records {
-            Records::Pcap(_) => 0,
-            Records::PcapNg(blocks) => blocks.further_interfaces(),
-        }
+        self.blocks.further_interfaces()
     }
 
     /// pcapng sections passed over because they are of another major version than 1.
@@ -242,10 +235,7 @@ impl CaptureReader {
     /// pcapng packets that took the time of the packet before them, having none (Simple Packet Block) or one outside
     /// the years 1677 to 2262.
     pub fn packets_without_time(&self) -> u64 {
-        match &self.records {
-            Records::Pcap(_) => 0,
-            Records::PcapNg(blocks) => blocks.packets_without_time(),
-        }
+        self.blocks.packets_without_time()
     }
 
     /// Goes behind the next packet and says where it is.
@@ -253,9 +243,9 @@ impl CaptureReader {
     fn advance(&mut self) -> Result<Option<Extent>, Error> {
         while !self.finished {
             let (window, ended) = (self.buffer.window(), self.buffer.ended());
-            let step = match &mut self.records {
-                Records::Pcap(records) => records.step(window, ended, &self.limits),
-                Records::PcapNg(blocks) => blocks.step(window, ended, self.packets, &self.limits),
+            let step = match &mut self.pcap {
+                Some(records) => records.step(window, ended, &self.limits),
+                None => self.blocks.step(window, ended, self.packets, &self.limits),
             };
             if let Step::Packet(extent) = step {
                 self.buffer.consume(extent.record_len);
@@ -355,10 +345,7 @@ impl CaptureReader {
             let whole = !enough && !self.buffer.fill(self.buffer.capacity()).map_err(|e| self.read_error(e))?;
             let window = self.buffer.window();
             let to = if whole { window.len() } else { window.len().saturating_sub(reach) }.min(left);
-            let found = match &self.records {
-                Records::Pcap(_) => None,
-                Records::PcapNg(blocks) => blocks.find_chain(window, to, reach, whole),
-            };
+            let found = self.blocks.find_chain(window, to, reach, whole);
             self.buffer.consume(found.unwrap_or(to));
             if found.is_some() {
                 self.add_damage(offset);
@@ -376,6 +363,9 @@ impl CaptureReader {
     /// The search goes over the input once, holding no more than the buffer does: a place is judged by the half buffer
     /// behind it, so half of each buffer is judged and the other half is read on.
     fn recover(&mut self, offset: u64, error: impl FnOnce(&Self) -> Error) -> Result<(), Error> {
+        if self.buffer.position() == offset && self.begins_another_file() {
+            return Ok(());
+        }
         let reach = self.buffer.capacity() / 2;
         // The record itself begins at the first octet.
         self.buffer.consume(1);
@@ -385,9 +375,9 @@ impl CaptureReader {
             let whole = !enough && !self.buffer.fill(self.buffer.capacity()).map_err(|e| self.read_error(e))?;
             let window = self.buffer.window();
             let to = if whole { window.len() } else { window.len().saturating_sub(reach) };
-            let found = match &mut self.records {
-                Records::Pcap(records) => records.find(window, to, reach, whole, &self.limits),
-                Records::PcapNg(blocks) => blocks.find(window, to, reach),
+            let found = match &mut self.pcap {
+                Some(records) => records.find(window, to, reach, whole, &self.limits),
+                None => self.blocks.find(window, to, reach),
             };
             self.buffer.consume(found.unwrap_or(to));
             if found.is_some() {
@@ -398,6 +388,29 @@ impl CaptureReader {
                 self.stopped_at = Some(offset);
                 return Err(error(self));
             }
+        }
+    }
+
+    /// Whether what cannot be a record is the header of another file of pcap, or of pcapng behind one of pcap: files written
+    /// one behind the other, as `cat` does. Then its records are read from here on.
+    fn begins_another_file(&mut self) -> bool {
+        match self.buffer.window().first_chunk::<MAGIC_OCTETS>() {
+            Some(&magic) if pcap::is_magic(magic) => {
+                self.buffer.try_fill(pcap::OPENING_OCTETS);
+                let Some(Ok(records)) = pcap::parse_header(self.buffer.window()) else { return false };
+                self.buffer.consume(pcap::HEADER_OCTETS);
+                self.pcap = Some(records);
+                true
+            }
+            Some(&pcapng::SECTION_HEADER) if self.pcap.is_some() => {
+                self.buffer.try_fill(pcapng::BYTE_ORDER_OCTETS);
+                let is_one = pcapng::is_section_header(self.buffer.window());
+                if is_one {
+                    self.pcap = None;
+                }
+                is_one
+            }
+            _ => false,
         }
     }
 
@@ -412,10 +425,7 @@ impl CaptureReader {
     }
 
     fn truncated(&self, offset: u64, wanted: u64, got: u64) -> Error {
-        let part = match self.records {
-            Records::Pcap(_) => Part::Record,
-            Records::PcapNg(_) => Part::Block,
-        };
+        let part = if self.pcap.is_some() { Part::Record } else { Part::Block };
         Error::Truncated { path: self.path.clone(), part, offset, packets: self.packets, wanted, got }
     }
 
@@ -433,12 +443,6 @@ impl fmt::Debug for CaptureReader {
             .field("octets", &self.octets())
             .finish_non_exhaustive()
     }
-}
-
-/// A format's record walker.
-enum Records {
-    Pcap(PcapRecords),
-    PcapNg(PcapNgBlocks),
 }
 
 /// Reads the header of a pcap file whose magic number is known to be one.

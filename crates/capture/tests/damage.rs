@@ -239,6 +239,23 @@ fn a_long_block_is_passed_over_whatever_is_in_it() {
     }
 }
 
+/// `cat` puts files one behind the other. pcapng foresees that (a section behind the other), pcap does not.
+#[test]
+fn files_written_one_behind_the_other_are_read_one_behind_the_other() {
+    let files: Vec<_> = pcap_writers().map(pcap_file).into_iter().collect();
+    let sections = [PcapNgWriter::new(), PcapNgWriter::new().big_endian()].map(pcapng_file);
+    let all: Vec<&File> = files.iter().chain(&sections).collect();
+    for first in &all {
+        for second in &all {
+            let outcome = read(&[&first.octets[..], &second.octets, &first.octets].concat());
+            assert_eq!((&outcome.error, &outcome.damage), (&None, &vec![]));
+            assert_lent(&outcome, (0..mail().len()).cycle().take(3 * mail().len()));
+            let nanos = |number: usize| outcome.packets[number].2 / 1_000;
+            assert_eq!(nanos(0), nanos(mail().len()), "the second file has a resolution of its own");
+        }
+    }
+}
+
 #[test]
 fn a_section_header_that_is_damaged_costs_the_packets_of_no_section() {
     let file = pcapng_file(PcapNgWriter::new().big_endian());

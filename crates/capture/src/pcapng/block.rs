@@ -80,6 +80,12 @@ pub(super) fn order_of_length(octets: [u8; 4]) -> Option<ByteOrder> {
     })
 }
 
+/// Whether a section header stands there, by its type and byte-order magic: the first [`BYTE_ORDER_OCTETS`].
+pub(crate) fn is_section_header(octets: &[u8]) -> bool {
+    let magic = octets.get(..BYTE_ORDER_OCTETS).and_then(<[u8]>::last_chunk);
+    octets.starts_with(&SECTION_HEADER) && magic.is_some_and(|magic| byte_order(magic).is_some())
+}
+
 pub(super) fn byte_order(magic: &[u8; 4]) -> Option<ByteOrder> {
     [ByteOrder::Big, ByteOrder::Little].into_iter().find(|order| order.u32(*magic) == BYTE_ORDER_MAGIC)
 }
@@ -113,6 +119,8 @@ fn is_known(block_type: u32) -> bool {
 /// > (0x0A0D0D0A). […] This value is palindromic, so that the reader is able to recognize the Section Header Block
 /// > regardless of the endianness of the section.
 pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+/// Octets of a section header up to its byte-order magic.
+pub(crate) const BYTE_ORDER_OCTETS: usize = 12;
 pub(super) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
 /// The obsolete Packet Block, which pcap-parser does not know.

@@ -48,7 +48,7 @@ use block::{
     PACKET, PACKET_DATA_AT, SIMPLE_PACKET, TRAILER_OCTETS, byte_order, captured_len, holds_its_packet, is_chain,
     order_of_block, order_of_length,
 };
-pub(crate) use block::{ByteOrder, SECTION_HEADER};
+pub(crate) use block::{BYTE_ORDER_OCTETS, ByteOrder, SECTION_HEADER, is_section_header};
 use drops::Drops;
 use interface::Interface;
 use options::{COMMENT, Options};
