@@ -21,7 +21,7 @@ pub struct AuthenticationResults<'a> {
     pub results: Vec<MethodResult<'a>>,
 }
 
-/// > resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]
+/// > `resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MethodResult<'a> {
     /// `spf`, `dkim`, `dmarc`, …, without its version.
@@ -34,7 +34,7 @@ pub struct MethodResult<'a> {
     pub properties: Vec<Property<'a>>,
 }
 
-/// > propspec = ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue
+/// > `propspec = ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Property<'a> {
     /// `smtp.mailfrom`, `header.d`, …
