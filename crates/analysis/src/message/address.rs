@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::encoded_word::{self, decoded};
-use super::lexical::{Cursor, is_blank, unescaped};
+use super::lexical::{Cursor, is_blank, text, unescaped};
 
 /// A mailbox (RFC 5322 §3.4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -196,7 +196,7 @@ impl<'a> List<'a> {
         let Some(&(first, _, _)) = parts.first() else { return Cow::Borrowed("") };
         if parts.iter().skip(1).all(|&(_, _, is_apart)| !is_apart) {
             let last = parts.last().map_or(first, |&(_, to, _)| to);
-            return String::from_utf8_lossy(self.cursor.between(first, last));
+            return text(self.cursor.between(first, last));
         }
         let mut out: Vec<u8> = Vec::new();
         for &(from, to, is_apart) in parts {
@@ -207,7 +207,7 @@ impl<'a> List<'a> {
             }
             out.extend_from_slice(part);
         }
-        String::from_utf8_lossy(&out).into_owned().into()
+        text(&out).into_owned().into()
     }
 
     /// > domain-literal = [CFWS] "[" *([FWS] dtext) [FWS] "]" [CFWS]

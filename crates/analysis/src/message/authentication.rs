@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::claims::Budget;
-use super::lexical::{Cursor, is_blank, unescaped};
+use super::lexical::{Cursor, is_blank, text, unescaped};
 
 /// What one server says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -21,7 +21,7 @@ pub struct AuthenticationResults<'a> {
     pub results: Vec<MethodResult<'a>>,
 }
 
-/// > resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]
+/// > `resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MethodResult<'a> {
     /// `spf`, `dkim`, `dmarc`, …, without its version.
@@ -34,7 +34,7 @@ pub struct MethodResult<'a> {
     pub properties: Vec<Property<'a>>,
 }
 
-/// > propspec = ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue
+/// > `propspec = ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Property<'a> {
     /// `smtp.mailfrom`, `header.d`, …
@@ -104,7 +104,7 @@ fn name<'a>(cursor: &mut Cursor<'a>) -> (Cow<'a, str>, Option<u8>) {
     loop {
         cursor.skip_cfws();
         let part = cursor.take_while(|octet| !is_blank(octet) && !matches!(octet, b'=' | b';' | b'(' | b'"'));
-        let part = String::from_utf8_lossy(part);
+        let part = text(part);
         if part.is_empty() {
             let next = cursor.peek();
             // A parenthesis that nothing closes is passed over.
@@ -138,7 +138,7 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Cow<'a, str> {
         // The local part of an address.
         _ => cursor.take_while(is_of_value),
     };
-    String::from_utf8_lossy(cursor.between(from, cursor.at()))
+    text(cursor.between(from, cursor.at()))
 }
 
 #[cfg(test)]

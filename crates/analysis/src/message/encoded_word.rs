@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use memchr::memmem;
 
-use super::lexical::is_blank;
+use super::lexical::{is_blank, text};
 
 /// The text of a field's body, lent where nothing has to be changed in it.
 pub(super) fn decoded(body: &[u8]) -> Cow<'_, str> {
@@ -28,7 +28,7 @@ pub(super) fn decoded(body: &[u8]) -> Cow<'_, str> {
 pub(super) fn unfolded(body: &[u8]) -> Cow<'_, str> {
     let body = body.trim_ascii();
     if memchr::memchr(b'\n', body).is_none() {
-        return String::from_utf8_lossy(body);
+        return text(body);
     }
     let mut out = String::with_capacity(body.len());
     push_unfolded(&mut out, body);
@@ -158,14 +158,14 @@ fn push_unfolded(out: &mut String, octets: &[u8]) {
     let mut lines = octets.split(|&octet| octet == b'\n').peekable();
     while let Some(line) = lines.next() {
         let line = if lines.peek().is_some() { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
-        out.push_str(&String::from_utf8_lossy(line));
+        out.push_str(&text(line));
     }
 }
 
 fn converted(charset: &[u8], octets: &[u8]) -> String {
     match charset_decoder(charset) {
         Some(decode) => decode(octets),
-        None => String::from_utf8_lossy(octets).into_owned(),
+        None => text(octets).into_owned(),
     }
 }
 

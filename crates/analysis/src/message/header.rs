@@ -14,8 +14,7 @@ use super::claims::{ArcKind, Budget, Claim, Claims, ListUrls};
 use super::date::DateTime;
 use super::encoded_word::{decoded, unfolded};
 use super::field::{RawField, RawFields};
-use super::lexical::Cursor;
-use super::lexical::{is_blank, without_cfws};
+use super::lexical::{Cursor, is_blank, text, without_cfws};
 use super::received::{self, Hop};
 use super::{Fields, MessageOptions};
 
@@ -61,7 +60,7 @@ pub(super) fn read<'a>(octets: &'a [u8], options: &MessageOptions) -> Fields<'a>
         }
         if let Some(headers) = &mut fields.headers {
             let value = value.unwrap_or_else(|| decoded(body));
-            headers.push(Header { name: String::from_utf8_lossy(name), value });
+            headers.push(Header { name: text(name), value });
         }
     }
     received::measure(&mut trace.hops);
@@ -178,11 +177,7 @@ fn message_id(body: &[u8]) -> Option<Cow<'_, str>> {
     let rest = cursor.rest();
     let inside = memchr::memchr(b'<', rest).and_then(|open| rest.get(open + 1..)).unwrap_or(rest);
     let id = inside.split(|&octet| octet == b'>').next().unwrap_or_default().trim_ascii();
-    let id = if id.iter().any(|&octet| is_blank(octet) || octet == b'(') {
-        without_cfws(id)
-    } else {
-        String::from_utf8_lossy(id)
-    };
+    let id = if id.iter().any(|&octet| is_blank(octet) || octet == b'(') { without_cfws(id) } else { text(id) };
     Some(id).filter(|id| !id.is_empty())
 }
 

@@ -126,6 +126,12 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Octets as text: what is not UTF-8 becomes U+FFFD. Nearly all of them are, and to see that is faster than to look for what
+/// has to be replaced.
+pub(super) fn text(octets: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
+}
+
 /// White space, and the line ends of folds.
 pub(super) fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
@@ -136,7 +142,7 @@ pub(super) fn is_blank(octet: u8) -> bool {
 /// > quoted-pair = ("\" (VCHAR / WSP)) / obs-qp (RFC 5322 §3.2.1); the "\" is invisible, and so are the line ends of folds.
 pub(super) fn unescaped(inside: &[u8]) -> Cow<'_, str> {
     if !inside.iter().any(|octet| matches!(octet, b'\\' | b'\n')) {
-        return String::from_utf8_lossy(inside);
+        return text(inside);
     }
     let mut out = Vec::with_capacity(inside.len());
     let mut octets = inside.iter().copied().peekable();
@@ -148,17 +154,17 @@ pub(super) fn unescaped(inside: &[u8]) -> Cow<'_, str> {
             _ => out.push(octet),
         }
     }
-    String::from_utf8_lossy(&out).into_owned().into()
+    text(&out).into_owned().into()
 }
 
 /// The octets as text, without any blanks that stand in them.
 pub(super) fn without_blanks(octets: &[u8]) -> Cow<'_, str> {
     let octets = octets.trim_ascii();
     if !octets.iter().copied().any(is_blank) {
-        return String::from_utf8_lossy(octets);
+        return text(octets);
     }
     let dense: Vec<u8> = octets.iter().copied().filter(|&octet| !is_blank(octet)).collect();
-    String::from_utf8_lossy(&dense).into_owned().into()
+    text(&dense).into_owned().into()
 }
 
 /// The octets as text, without blanks and comments outside quoted strings.
@@ -169,7 +175,7 @@ pub(super) fn without_cfws(octets: &[u8]) -> Cow<'_, str> {
         cursor.skip_cfws();
         let from = cursor.at();
         if cursor.peek().is_none() {
-            return String::from_utf8_lossy(&dense).into_owned().into();
+            return text(&dense).into_owned().into();
         }
         if cursor.quoted().is_none() {
             cursor.skip(1);

@@ -141,6 +141,16 @@ pub(super) fn measure(hops: &mut [Hop<'_>]) {
 
 /// Where the date begins: behind the last semicolon that stands in no comment and no quoted string.
 fn last_semicolon(body: &[u8]) -> Option<usize> {
+    // As a rule what follows the last one has no quotation mark and closes what it opens, so that it stands in nothing.
+    let last = memchr::memrchr(b';', body)?;
+    let mut depth = 0_i32;
+    let is_outside = body.get(last..)?.iter().all(|octet| {
+        depth += i32::from(*octet == b'(') - i32::from(*octet == b')');
+        depth >= 0 && *octet != b'"' && *octet != b'\\'
+    });
+    if is_outside {
+        return Some(last);
+    }
     let mut cursor = Cursor::new(body);
     let mut last = None;
     loop {
@@ -186,7 +196,11 @@ fn addresses(text: &[u8]) -> impl Iterator<Item = IpAddr> {
     let words = text.split(|&octet| {
         is_blank(octet) || matches!(octet, b'(' | b')' | b',' | b';' | b'=' | b'<' | b'>' | b'@' | b'"')
     });
-    words.filter_map(|word| {
+    // Most words are none, and show it by their first octet.
+    let may_be = |word: &&[u8]| {
+        word.first().is_some_and(|octet| octet.is_ascii_hexdigit() || matches!(octet, b'[' | b':' | b'I' | b'i'))
+    };
+    words.filter(may_be).filter_map(|word| {
         let word = std::str::from_utf8(word).ok().filter(|word| word.len() <= LONGEST_ADDRESS)?;
         let inside = match word.strip_prefix('[') {
             Some(literal) => literal.split(']').next().unwrap_or_default(),
@@ -195,6 +209,9 @@ fn addresses(text: &[u8]) -> impl Iterator<Item = IpAddr> {
         let is_tagged = inside.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
         let address = if is_tagged { inside.get(5..).unwrap_or_default() } else { inside };
         let address = address.split('%').next().unwrap_or_default();
+        if !address.contains([':', '.']) {
+            return None;
+        }
         address.parse().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|address| address.ip()))
     })
 }
