@@ -58,9 +58,9 @@ def mailboxes(message, name):
     return [utf8(address.addr_spec) for value in message.get_all(name, []) for address in value.addresses]
 
 
-def read(raw, put_in=(), eml=None, urls=None, known=()):
+def read(raw, put_in=(), eml=None, known=(), **stated):
     """The Message of these octets. `put_in`: filename, content type and octets, None where they are not known; `known`:
-    what the package does not say of parts, by their number."""
+    what the package does not say of parts, by their number; `stated`: further facts."""
     from messages import Message
     message = parse(raw)
     found = list(parts(message))
@@ -78,9 +78,7 @@ def read(raw, put_in=(), eml=None, urls=None, known=()):
     message_id = field(message, "Message-ID")
     out = Message(raw, field(message, "Subject"), (mailboxes(message, "From") or [None])[0], field(message, "From"), mailboxes(message, "To"),
                   message_id and message_id.strip().strip("<>"), entries)
-    out.further = {"cc": mailboxes(message, "Cc"), "reply_to": mailboxes(message, "Reply-To"), "parts": [part for part, _ in found]}
-    if urls is not None:
-        out.further["urls"] = urls
+    out.further = {"cc": mailboxes(message, "Cc"), "reply_to": mailboxes(message, "Reply-To"), "parts": [part for part, _ in found], **stated}
     if eml:
         out.further["eml"] = eml
     return out

@@ -29,6 +29,30 @@ DISPLAYED = {"reporter": "client.example.net; Reader 1.0", "original_message_id"
     {"recipient": BOB, "original_recipient": BOB, "disposition": "manual-action/MDN-sent-manually; displayed"}]}
 
 
+# The Received fields and claims of `handed_on`, and what the servers of the chain put above, as they are read by hand.
+SENT_ON = [{"from": "list.example.com", "addresses": ["203.0.113.8"], "by": "out.example.org", "with": "ESMTPS", "id": "4XyZ12", "for": "bob@chain.test",
+            "time": "2026-01-05T11:00:07+01:00", "delay": 5},
+           {"from": "[10.0.0.5]", "addresses": ["10.0.0.5"], "by": "list.example.com", "with": "esmtpsa", "id": "1abcde-000123-4F", "for": "announce@example.com",
+            "time": "2026-01-05T10:00:02Z", "delay": None}]
+BY_EXIM = {"from": "[198.51.100.10]", "addresses": ["198.51.100.10"], "by": "exim.example.net", "with": "esmtp", "for": "bob@chain.test"}
+BY_POSTFIX = {"from": "exim.example.net", "addresses": ["192.0.2.26"], "by": "mx.example.net", "with": "ESMTP", "for": "bob@chain.test"}
+
+
+def passed(method, name, value, result="pass"):
+    return {"method": method, "result": result, "properties": [{"name": name, "value": value}]}
+
+
+CLAIMS = {
+    "authentication_results": [{"authserv_id": "out.example.org", "results": [
+        passed("dkim", "header.d", "example.org"), passed("spf", "smtp.mailfrom", ALICE, "fail"), passed("dmarc", "header.from", "example.org")]}],
+    "dkim_signatures": [{"domain": "example.org", "selector": "k1", "algorithm": "rsa-sha256"}, {"domain": "example.com", "selector": "list", "algorithm": "rsa-sha256"}],
+    "arc": [{"field": "seal", "instance": 1, "cv": "none", "domain": "example.com", "selector": "arc"},
+            {"field": "authentication_results", "instance": 1, "authserv_id": "list.example.com", "results": [passed("dkim", "header.d", "example.org")]}],
+    "list": {"id": "announce.example.com", "description": "Announcements", "unsubscribe": ["https://example.com/unsubscribe?u=1", "mailto:leave@example.com"],
+             "one_click": True}}
+BLIND = {"bcc": ["carol@example.net"]}
+
+
 def wrapped(container, protection=None):
     return {"container": container, "protection": protection}
 
@@ -46,7 +70,7 @@ def opensmtpd_mutt_attachments():
     attached = clients.files({"grey.png": m.png(), made.LONG_NAME: m.pdf()})
     with capture(name, "port 25") as c:
         raw = clients.mutt(OPENSMTPD, 25, "The figures – Übersicht", [BOB], made.TEXT, attached, "-c", "dave@example.net", "-b", "carol@example.net")
-        sent = mail(name, raw, [("grey.png", "image/png", m.png()), (made.LONG_NAME, "application/pdf", m.pdf())])
+        sent = mail(name, raw, [("grey.png", "image/png", m.png()), (made.LONG_NAME, "application/pdf", m.pdf())], alignment=BLIND)
         c.expect([Session(f"{OPENSMTPD}:25", "220 HELO 250 MAIL 250 RCPT 250 RCPT 250 RCPT 250 DATA 354 250 QUIT 221", verb="HELO",
                           mails=[Mail(ALICE, f"{BOB}+ dave@example.net+ carol@example.net+", message=sent)])],
                  "mutt sends a picture and a PDF whose long name is in RFC 2231 form, in three pieces; lines of the text begin with dots; "
@@ -59,7 +83,7 @@ def postfix_s_nail_quoted_printable():
     attached = clients.files({"Straßen.csv": made.CSV})
     with capture(name, "port 25") as c:
         raw = clients.s_nail(POSTFIX, 25, "Grüße – die Zahlen für das vierte Quartal", [BOB], made.GERMAN, attached, "-b", "carol@example.net")
-        sent = mail(name, raw, [("Straßen.csv", "text/csv", None)])
+        sent = mail(name, raw, [("Straßen.csv", "text/csv", None)], alignment=BLIND)
         c.expect([Session(f"{POSTFIX}:25", "220 HELO 250 MAIL 250 RCPT 250 RCPT 250 DATA 354 250 QUIT 221", verb="HELO",
                           mails=[Mail("juergen@example.org", f"{BOB}+ carol@example.net+", message=sent)])],
                  "s-nail sends a German text and a CSV file in UTF-8, both quoted-printable; the subject in several encoded words; Bcc.")
@@ -292,7 +316,8 @@ def exim_relay_chain():
         middle = wire_contents(streams(c.raw, to_postfix["number"], to_postfix["client"])[0])[0]
         if not last.endswith(middle) or not middle.endswith(raw) or not last.startswith(b"Received: from exim.example.net"):
             raise RuntimeError("a server did more than add header lines")
-        mails = [mail(name, octets, number=n) for n, octets in enumerate((raw, middle, last), 1)]
+        above = ([], [BY_EXIM], [BY_POSTFIX, BY_EXIM])
+        mails = [mail(name, octets, number=n, received=above[n - 1] + SENT_ON, claims=CLAIMS) for n, octets in enumerate((raw, middle, last), 1)]
         c.expect([Session(f"{EXIM}:25", ONE_MAIL, starttls="offered", mails=[Mail("bounces@example.com", "bob@chain.test+", message=mails[0])]),
                   Session(f"{POSTFIX}:25", "220 EHLO 250 MAIL RCPT BDAT 250 250 250 QUIT 221", helo="exim.example.net", starttls="offered",
                           mails=[Mail("bounces@example.com", "bob@chain.test+", "BDAT", message=mails[1])]),

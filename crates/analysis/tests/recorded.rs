@@ -77,17 +77,10 @@ fn the_comparison_finds_what_is_wrong() {
     }
 }
 
-/// A document that says of the bodies what the facts say is good, and any change in it is found.
+/// A document that says of a message what the facts say is good, and any change in it is found.
 #[test]
-fn the_comparison_finds_what_is_wrong_in_bodies() {
-    let name = "exim-curl-alternative";
-    let facts: Value = serde_json::from_slice(&fs::read(testdata().join(format!("{name}.json"))).unwrap()).unwrap();
-    let mut good = features_of(&[capture_of(name).unwrap()], Options::default());
-    for field in facts::OF_BODIES {
-        good.transactions[0]["message"][field] = facts["sessions"][0]["transactions"][0][field].clone();
-    }
-    assert_eq!(Comparison::of(&facts, &good).disagreements, [""; 0]);
-    let wrong = [
+fn the_comparison_finds_what_is_wrong_in_messages() {
+    let in_alternative = [
         ("/attachments", json!([])),
         ("/attachments/0/filename", json!("caf.png")),
         ("/attachments/0/content_type", json!("image/jpeg")),
@@ -98,10 +91,28 @@ fn the_comparison_finds_what_is_wrong_in_bodies() {
         ("/urls/1/misleading", json!(false)),
         ("/reply_to/0/address", json!("bank@example.com")),
     ];
-    for (place, value) in wrong {
-        let mut features = good.clone();
-        *features.transactions[0]["message"].pointer_mut(place).unwrap() = value;
-        assert!(!Comparison::of(&facts, &features).disagreements.is_empty(), "{place} was changed");
+    let in_chain = [
+        ("/received/0", json!({})),
+        ("/received/1/delay", json!(5)),
+        ("/claims/dkim_signatures/1/domain", json!("example.org")),
+        ("/claims/list/one_click", json!(false)),
+    ];
+    for (name, wrong) in [("exim-curl-alternative", &in_alternative[..]), ("exim-relay-chain", &in_chain)] {
+        let facts = fs::read(testdata().join(format!("{name}.json"))).unwrap();
+        let facts: Value = serde_json::from_slice(&facts).unwrap();
+        let mut good = features_of(&[capture_of(name).unwrap()], Options::default());
+        let sessions = facts["sessions"].as_array().unwrap().iter();
+        for (transaction, stated) in good.transactions.iter_mut().zip(sessions.map(|s| &s["transactions"][0])) {
+            for field in facts::FURTHER.into_iter().filter(|field| stated.get(field).is_some()) {
+                transaction["message"][field] = stated[field].clone();
+            }
+        }
+        assert_eq!(Comparison::of(&facts, &good).disagreements, [""; 0]);
+        for (place, value) in wrong {
+            let mut features = good.clone();
+            *features.transactions[0]["message"].pointer_mut(place).unwrap() = value.clone();
+            assert!(!Comparison::of(&facts, &features).disagreements.is_empty(), "{place} of {name} was changed");
+        }
     }
 }
 

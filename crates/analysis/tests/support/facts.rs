@@ -44,9 +44,9 @@ impl Features {
         self.sessions.iter().map(|(key, session)| self.session(key, session)).collect()
     }
 
-    /// Whether the document says what is in the bodies of messages.
-    pub(crate) fn has_bodies(&self) -> bool {
-        self.transactions.iter().any(|t| t["message"].get("attachments").is_some())
+    /// Whether the document has this field, of transactions or of their messages.
+    fn has(&self, field: &str) -> bool {
+        self.transactions.iter().any(|t| t.get(field).or_else(|| t["message"].get(field)).is_some())
     }
 
     fn session(&self, key: &str, session: &Value) -> Value {
@@ -102,6 +102,9 @@ fn observed_transaction(t: &Value) -> Value {
         "attachments": list(&message["attachments"]),
         "parts": list(&message["parts"]),
         "urls": list(&message["urls"]),
+        "received": list(&message["received"]),
+        "claims": message["claims"],
+        "alignment": t["alignment"],
     })
 }
 
@@ -141,8 +144,8 @@ pub(crate) struct Comparison {
 /// Facts that are not compared: they have no field of their own.
 const NOT_COMPARED: [&str; 3] = ["from_header", "missing_octets", "eml"];
 
-/// What is read from bodies. It is compared where the document has it.
-pub(crate) const OF_BODIES: [&str; 3] = ["attachments", "parts", "urls"];
+/// What is read further from a message. Each is compared where the document has it.
+pub(crate) const FURTHER: [&str; 6] = ["attachments", "parts", "urls", "received", "claims", "alignment"];
 
 /// The facts have times as floats, from captures of microseconds or nanoseconds.
 const SAME_TIME_SECONDS: f64 = 2e-6;
@@ -155,8 +158,8 @@ impl Comparison {
             let at = entry["at"].as_str().unwrap_or_default().to_owned();
             open.entry(at).or_default().extend(items(&entry["also"]).cloned());
         }
-        let not_compared = if features.has_bodies() { &[][..] } else { &OF_BODIES };
-        let not_compared = NOT_COMPARED.iter().chain(not_compared).copied().collect();
+        let further = FURTHER.into_iter().filter(|field| !features.has(field));
+        let not_compared = NOT_COMPARED.into_iter().chain(further).collect();
         let mut comparison = Self { open, not_compared, checks: 0, disagreements: Vec::new() };
         let (want, got) = (&facts["sessions"], features.observed());
         if items(want).next().is_some() {
