@@ -4,7 +4,11 @@
 //!
 //! * **its turn** in its own direction (the octets before it), and
 //! * **its cause**: the octets of the other direction that it acknowledges. A reply is captured before its command only
-//!   because the capture is out of order, and this puts it right.
+//!   because the capture is out of order, and this puts it right. Where nothing of the other direction was captured yet, it
+//!   may be late as a whole: two taps were merged with different clocks.
+//!
+//! Without its SYN the octet of a direction that comes first need not be the first; so it waits until it is acknowledged.
+//! Neither is waited for longer than the reorder time, and only once.
 //!
 //! What the other side acknowledged and the capture does not show within the reorder time is a gap; so is a hole that
 //! too many octets wait behind, and a hole that is left at the end. A hole that nobody acknowledged is waited for: the
@@ -15,7 +19,7 @@ use std::time::Duration;
 use capture::{Segment, Timestamp};
 
 use crate::FlowLimits;
-use crate::assembler::Incoming;
+use crate::assembler::{Incoming, Piece};
 use crate::event::{Direction, GapCause, Interest, PerDirection, StreamEvent};
 use crate::stream::Stream;
 
@@ -173,7 +177,7 @@ impl Conversation {
     /// Delivers the new octets of a segment at once if their turn has come, else holds a copy.
     fn payload(&mut self, direction: Direction, segment: &Segment<'_>, new: Incoming<'_>, emit: &mut Emit<'_>) {
         let captured = new.bytes.len();
-        let waits_for_cause = new.acknowledged.is_some_and(|offset| self.streams[!direction].is_behind(offset));
+        let waits_for_cause = self.lacks_cause(direction, new.acknowledged);
         let first = if segment.flags.syn { segment.seq.plus(1) } else { segment.seq };
         let placed = self.streams[direction].offset_of(first);
         let Some(offset) = placed.filter(|&offset| !self.is_keep_alive(direction, segment, offset)) else {
@@ -204,7 +208,7 @@ impl Conversation {
         stream.octets.discarded += behind.bytes.len() as u64;
         let in_turn = at == stream.next && !waits_for_cause;
         let fits = stream.held.first_offset().is_none_or(|held| at + new.len() <= held);
-        if in_turn && fits {
+        if in_turn && fits && !self.awaits_beginning(direction) {
             if new.len() > 0 {
                 self.deliver(direction, &new, emit);
                 self.streams[direction].refute_ack();
@@ -229,6 +233,22 @@ impl Conversation {
             let is_idle = stream.acknowledged >= end || !self.streams[!direction].seen;
             is_idle && stream.fin.is_none() && u64::try_from(offset).is_ok_and(|offset| offset + 1 == end)
         }
+    }
+
+    /// Whether the octets of a segment of this direction have to wait for those of the other one that it acknowledges.
+    fn lacks_cause(&self, direction: Direction, acknowledged: Option<u64>) -> bool {
+        let is_to_come = |offset| self.streams[!direction].is_behind(offset) || self.awaits_beginning(!direction);
+        acknowledged.is_some_and(is_to_come)
+    }
+
+    /// Whether earlier octets of this direction than those that came first may still turn up.
+    fn awaits_beginning(&self, direction: Direction) -> bool {
+        self.streams[direction].awaits_beginning(self.streams[!direction].origin_is_settled)
+    }
+
+    /// Whether octets wait for the beginning of this direction, its own or those of the other one.
+    fn is_stalled_at_beginning(&self, direction: Direction) -> bool {
+        self.held_cost() > 0 && self.awaits_beginning(direction)
     }
 
     /// Whether nothing can follow any more: both sides' FINs were reached, and acknowledged.
@@ -265,9 +285,12 @@ impl Conversation {
 
     fn is_ready(&self, direction: Direction) -> bool {
         let stream = &self.streams[direction];
-        stream.held.first().is_some_and(|(offset, piece)| {
-            offset == stream.next && !piece.acknowledged.is_some_and(|cause| self.streams[!direction].is_behind(cause))
-        })
+        let is_ready = |(offset, piece): (u64, &Piece)| {
+            offset == stream.next
+                && !self.awaits_beginning(direction)
+                && !self.lacks_cause(direction, piece.acknowledged)
+        };
+        stream.held.first().is_some_and(is_ready)
     }
 
     fn deliver_held(&mut self, direction: Direction, emit: &mut Emit<'_>) {
@@ -336,8 +359,9 @@ impl Conversation {
     /// Starts or stops the clock of acknowledged octets that have not turned up.
     fn note_stalls(&mut self, now: Timestamp) {
         for direction in Direction::BOTH {
+            let awaits_beginning = self.is_stalled_at_beginning(direction);
             let stream = &mut self.streams[direction];
-            if !stream.is_behind(stream.acknowledged) {
+            if !stream.is_behind(stream.acknowledged) && !awaits_beginning {
                 stream.stalled_since = None;
             } else if stream.stalled_since.is_none() {
                 stream.stalled_since = Some(now);
@@ -363,6 +387,7 @@ impl Conversation {
             if is_overdue(stream) {
                 stream.excused = stream.acknowledged;
                 stream.stalled_since = None;
+                stream.was_awaited = true;
                 self.drain(emit);
             }
         }
@@ -380,6 +405,12 @@ impl Conversation {
 
     /// Delivers the first held piece of this direction, whatever it waits for.
     fn give_up(&mut self, direction: Direction, cause: GapCause, now: Timestamp, emit: &mut Emit<'_>) {
+        if Direction::BOTH.into_iter().any(|direction| self.is_stalled_at_beginning(direction)) {
+            for direction in Direction::BOTH {
+                self.streams[direction].was_awaited = true;
+            }
+            return;
+        }
         // The other direction first, as far as it is known to have been received.
         let awaited = self.streams[direction].held.first().and_then(|(_, piece)| piece.acknowledged);
         let other = &self.streams[!direction];

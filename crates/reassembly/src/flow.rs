@@ -173,7 +173,8 @@ impl<S> Flow<S> {
             {
                 return Claim::Next(Some((pending.isn, pending.timestamp)));
             }
-            if own.beginning().can_be(segment.seq) || (own.is_untouched() && !self.has_ended()) {
+            let is_first = own.may_begin_at(segment.seq) || (own.is_untouched() && !self.has_ended());
+            if is_first || own.beginning().can_be(segment.seq) {
                 return Claim::Own;
             }
             if self.has_ended() {

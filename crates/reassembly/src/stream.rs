@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     pub(crate) origin_is_settled: bool,
     /// Whether any segment of this direction was captured.
     pub(crate) seen: bool,
+    /// Whether an earlier beginning than the one known was waited for long enough.
+    pub(crate) was_awaited: bool,
     /// Offset of the next octet to deliver.
     pub(crate) next: u64,
     /// Offset up to which the other side has acknowledged, the FIN not counted.
@@ -95,6 +97,9 @@ const WINDOW: i64 = 1 << 30;
 /// > … the shift count must be limited to 14 (RFC 7323 §2.3).
 const LARGEST_SHIFT: u8 = 14;
 
+/// A SYN that is captured behind octets of its own side is not further away from them than this.
+const NEAR: i64 = 1 << 20;
+
 /// A stream picked up in the middle can still begin earlier while no more pieces than this wait.
 const MOVABLE_PIECES: usize = 64;
 
@@ -102,7 +107,7 @@ impl Stream {
     /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4). Returns by how much
     /// offsets have become larger.
     pub(crate) fn on_syn(&mut self, isn: SeqNumber) -> i64 {
-        if !self.is_untouched() {
+        if !self.is_untouched() && !self.may_begin_at(isn) {
             return 0;
         }
         let moved = self.move_origin(isn.plus(1));
@@ -128,6 +133,23 @@ impl Stream {
         !self.origin_is_settled && self.is_empty()
     }
 
+    /// Whether what has been placed by the origin can be behind a SYN with this number, which is captured late.
+    pub(crate) fn may_begin_at(&self, isn: SeqNumber) -> bool {
+        let distance = self.origin.map(|origin| i64::from(origin.distance_from(isn.plus(1))));
+        self.may_move() && distance.is_some_and(|distance| (0..=NEAR).contains(&distance))
+    }
+
+    /// Whether the octets that come first are perhaps not the first: picked up in the middle, or before the SYN.
+    fn may_move(&self) -> bool {
+        !self.origin_is_settled && self.next == 0 && !self.half_closed
+    }
+
+    /// Whether an earlier beginning may still turn up. Where `syn_seen` says that the other side's SYN was captured, this
+    /// side has answered it; else it is the beginning if the other side has received what stands there.
+    pub(crate) fn awaits_beginning(&self, syn_seen: bool) -> bool {
+        self.may_move() && !self.was_awaited && (syn_seen || !self.seen || self.acknowledged == 0)
+    }
+
     /// How it began, as far as is known.
     pub(crate) fn beginning(&self) -> Beginning {
         self.origin.map_or(Beginning::Unseen, Beginning::At)
@@ -137,10 +159,9 @@ impl Stream {
     /// larger.
     pub(crate) fn assume_origin(&mut self, seq: SeqNumber) -> i64 {
         let Some(origin) = self.origin else { return self.move_origin(seq) };
-        // Picked up in the middle, and an earlier octet turns up before any was delivered.
-        let may_move = !self.origin_is_settled && self.next == 0 && !self.half_closed;
+        // An earlier octet turns up before any was delivered.
         let distance = i64::from(seq.distance_from(origin));
-        if may_move && (-WINDOW..0).contains(&distance) && self.held.pieces() <= MOVABLE_PIECES {
+        if self.may_move() && (-WINDOW..0).contains(&distance) && self.held.pieces() <= MOVABLE_PIECES {
             return self.move_origin(seq);
         }
         0
@@ -231,6 +252,9 @@ impl Stream {
     ///
     /// A single octet at the very end is more likely a FIN that was not captured: it takes a number too.
     pub(crate) fn acknowledged_hole(&self) -> Option<u64> {
+        if !self.seen {
+            return None;
+        }
         let end = self.acknowledged.min(self.held.first_offset().unwrap_or(u64::MAX));
         let hole = end.checked_sub(self.next).filter(|&len| len > 0)?;
         (hole > 1 || !self.held.is_empty() || self.fin.is_some()).then_some(hole)
