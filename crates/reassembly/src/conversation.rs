@@ -76,10 +76,16 @@ impl Conversation {
         for direction in Direction::BOTH {
             self.streams[direction].origin_is_settled = true;
         }
-        self.drain(emit);
-        while let Some(direction) = self.longest_waiting() {
-            self.give_up(direction, GapCause::FlowEnd, now, emit);
+        loop {
             self.drain(emit);
+            if Direction::BOTH.map(|direction| self.admit(direction, true, emit)).contains(&true) {
+                continue;
+            }
+            let Some(direction) = self.longest_waiting() else { break };
+            self.give_up(direction, GapCause::FlowEnd, now, emit);
+        }
+        for direction in Direction::BOTH {
+            self.discard_beyond(direction);
         }
         for direction in Direction::BOTH {
             self.half_close(direction, now, emit);
@@ -98,6 +104,11 @@ impl Conversation {
 
     /// Makes a gap of the hole in front of what waits in this direction, until at most `cost` waits.
     pub(crate) fn shrink(&mut self, direction: Direction, cost: usize, now: Timestamp, emit: &mut Emit<'_>) {
+        if !self.streams[direction].beyond.is_empty() && self.streams[direction].held_cost() > cost {
+            self.admit(direction, true, emit);
+            self.drain(emit);
+            self.discard_beyond(direction);
+        }
         while self.streams[direction].held.cost() > cost {
             self.give_up(direction, GapCause::ReorderLimit, now, emit);
             self.drain(emit);
@@ -106,7 +117,7 @@ impl Conversation {
 
     /// Memory that waiting octets take, in octets.
     pub(crate) fn held_cost(&self) -> usize {
-        self.streams.from_originator.held.cost() + self.streams.from_responder.held.cost()
+        self.streams.from_originator.held_cost() + self.streams.from_responder.held_cost()
     }
 
     /// Memory for octets to compare with, in octets.
@@ -128,6 +139,7 @@ impl Conversation {
             let stream = &mut self.streams[direction];
             let held = std::mem::take(&mut stream.held);
             stream.octets.discarded += held.octets();
+            self.discard_beyond(direction);
         }
         self.forget_history();
     }
@@ -157,15 +169,15 @@ impl Conversation {
         };
         own.seen = true;
         if moved != 0 {
-            self.streams[!direction].held.shift_acknowledged(moved);
+            self.streams[!direction].shift_acknowledged(moved);
         }
-        let ack = segment.ack?;
+        let ack = segment.ack.filter(|_| self.streams[direction].is_acceptable(segment.seq))?;
         let window = self.streams[direction].window(segment, &self.streams[!direction]);
         let other = &mut self.streams[!direction];
         if !other.seen {
             let moved = other.assume_origin(ack);
             if moved != 0 {
-                self.streams[direction].held.shift_acknowledged(moved);
+                self.streams[direction].shift_acknowledged(moved);
             }
         }
         let other = &mut self.streams[!direction];
@@ -198,14 +210,21 @@ impl Conversation {
         }
         let stream = &mut self.streams[direction];
         let at = at.max(stream.next);
+        // What follows without a hole is taken whatever the window: the packet that opened it may not be captured.
+        let reach = if at == stream.next { u64::MAX } else { stream.reach() };
         if segment.flags.fin
             && let Ok(end) = u64::try_from(end)
         {
-            stream.on_fin(end);
+            if end <= reach {
+                stream.on_fin(end);
+            } else {
+                stream.fin_beyond = Some(end);
+            }
         }
         // RFC 9293 §3.10.7.4: segment text behind the FIN should not occur and is ignored.
         let (new, behind) = new.split_at(stream.fin.map_or(u64::MAX, |fin| fin.saturating_sub(at)));
         stream.octets.discarded += behind.bytes.len() as u64;
+        let (new, beyond) = new.split_at(reach.saturating_sub(at));
         let in_turn = at == stream.next && !waits_for_cause;
         let fits = stream.held.first_offset().is_none_or(|held| at + new.len() <= held);
         if in_turn && fits && !self.awaits_beginning(direction) {
@@ -216,6 +235,9 @@ impl Conversation {
             self.half_close(direction, segment.timestamp, emit);
         } else if new.len() > 0 {
             self.hold(direction, at, &new, captured as u64, emit);
+        }
+        if beyond.len() > 0 {
+            self.hold_beyond(direction, at + new.len(), &beyond, captured as u64, emit);
         }
     }
 
@@ -263,7 +285,7 @@ impl Conversation {
     fn is_waiting(&self) -> bool {
         Direction::BOTH.iter().any(|&direction| {
             let stream = &self.streams[direction];
-            !stream.held.is_empty() || stream.stalled_since.is_some()
+            stream.held_cost() > 0 || stream.fin_beyond.is_some() || stream.stalled_since.is_some()
         })
     }
 
@@ -272,6 +294,7 @@ impl Conversation {
         loop {
             let mut progress = false;
             for direction in Direction::BOTH {
+                progress |= self.admit(direction, false, emit);
                 while self.is_ready(direction) {
                     self.deliver_held(direction, emit);
                     progress = true;

@@ -260,7 +260,7 @@ impl<S> Flow<S> {
 
     /// The same in the direction that holds more.
     pub(crate) fn largest_held_cost(&self) -> usize {
-        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
+        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held_cost());
         costs.into_iter().max().unwrap_or(0)
     }
 
@@ -323,6 +323,11 @@ impl<S> Flow<S> {
             },
             ignored: *ignored,
         }
+    }
+
+    /// Whether the number of a segment is one that the other side expects, or near it.
+    pub(crate) fn is_near(&self, side: Side, segment: &Segment<'_>) -> bool {
+        self.conversation.streams[self.direction(side)].is_near(segment.seq)
     }
 
     pub(crate) fn last_seen(&self) -> Timestamp {

@@ -18,6 +18,7 @@
 //! | `key` | the 4-tuple without a direction |
 //! | `event` | what an observer is told |
 //! | `assembler` | octets of one direction that wait for earlier ones |
+//! | `beyond` | octets outside the receiver's window |
 //! | `overlap` | octets that come once more |
 //! | `history` | the last octets of one direction that were delivered |
 //! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
@@ -31,6 +32,7 @@
 //! | `limits` | every bound, with its default and unit |
 
 mod assembler;
+mod beyond;
 mod chain;
 mod conversation;
 mod ended;

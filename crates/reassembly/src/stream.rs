@@ -44,6 +44,9 @@ pub(crate) struct Stream {
     /// Since when the other side has acknowledged octets that the capture has not shown.
     pub(crate) stalled_since: Option<Timestamp>,
     pub(crate) held: Assembler,
+    /// Octets outside the window, and a FIN.
+    pub(crate) beyond: Assembler,
+    pub(crate) fin_beyond: Option<u64>,
     /// Of what was delivered to an observer that follows.
     pub(crate) history: Option<Box<History>>,
     pub(crate) octets: StreamOctets,
@@ -213,6 +216,48 @@ impl Stream {
         self.window_edge = Some(self.window_edge.map_or(edge, |before| before.max(edge)));
     }
 
+    /// Offset up to which the receiver has taken or may have taken octets, as far as its windows were captured.
+    pub(crate) fn reach(&self) -> u64 {
+        self.window_edge.map_or(u64::MAX, |edge| edge.max(self.acknowledged))
+    }
+
+    /// Up to which offset octets beyond the window that begin at `first` are of the stream after all.
+    pub(crate) fn admits(&self, first: u64, is_over: bool) -> u64 {
+        let received = self.acknowledged.max(self.next);
+        match is_over {
+            true if first <= self.next => u64::MAX,
+            true => self.reach().max(received),
+            false => received,
+        }
+    }
+
+    /// Whether the receiver looks at what a segment with this number acknowledges.
+    ///
+    /// > If an incoming segment is not acceptable, an acknowledgment should be sent in reply … After sending the
+    /// > acknowledgment, drop the unacceptable segment (RFC 9293 §3.10.7.4).
+    ///
+    /// A copy of what was received is not acceptable either, but what it acknowledges is old, and does no harm.
+    pub(crate) fn is_acceptable(&self, seq: SeqNumber) -> bool {
+        if self.origin.is_none() || self.window_edge.is_none() {
+            return true;
+        }
+        // From the SYN or a keep-alive in front of the first octet to the number behind the FIN.
+        let last = self.reach().max(self.seen_end()).saturating_add(1);
+        self.offset_of(seq).is_some_and(|offset| u64::try_from(offset + 1).is_ok_and(|behind| behind <= last + 1))
+    }
+
+    /// Whether this number is within the window, or not far from the octets that were delivered.
+    pub(crate) fn is_near(&self, seq: SeqNumber) -> bool {
+        let distance = self.expected().map(|expected| i64::from(seq.distance_from(expected)));
+        distance.is_some_and(|distance| (-NEAR..=NEAR).contains(&distance))
+            || (self.window_edge.is_some() && self.is_acceptable(seq))
+    }
+
+    /// Memory that waiting octets take, in octets.
+    pub(crate) fn held_cost(&self) -> usize {
+        self.held.cost() + self.beyond.cost()
+    }
+
     /// Records the option of this side's SYN.
     pub(crate) fn on_window_scale(&mut self, shift: Option<u8>) {
         self.scale = shift.map_or(Scale::Absent, Scale::Shift);
@@ -238,6 +283,12 @@ impl Stream {
     /// Offset behind the last octet that was captured or given up.
     pub(crate) fn seen_end(&self) -> u64 {
         self.held.end_offset().map_or(self.next, |end| end.max(self.next))
+    }
+
+    /// The same for the offsets of the other direction that waiting octets acknowledge.
+    pub(crate) fn shift_acknowledged(&mut self, by: i64) {
+        self.held.shift_acknowledged(by);
+        self.beyond.shift_acknowledged(by);
     }
 
     /// Records where the stream ends; the first FIN counts. One in front of octets that were captured ends nothing.
@@ -280,10 +331,13 @@ impl Stream {
                 self.acknowledged = self.acknowledged.checked_add_signed(moved).unwrap_or(0);
             }
             self.fin = self.fin.and_then(|fin| fin.checked_add_signed(moved));
+            self.fin_beyond = self.fin_beyond.and_then(|fin| fin.checked_add_signed(moved));
             self.window_edge = self.window_edge.and_then(|edge| edge.checked_add_signed(moved));
             self.excused = 0;
-            if !self.held.is_empty() {
-                self.held.shift(u64::try_from(moved).unwrap_or(0));
+            for waiting in [&mut self.held, &mut self.beyond] {
+                if !waiting.is_empty() {
+                    waiting.shift(u64::try_from(moved).unwrap_or(0));
+                }
             }
         }
         self.origin = Some(origin);

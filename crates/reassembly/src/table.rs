@@ -85,6 +85,10 @@ impl<S> FlowTable<S> {
         let (key, side) = FlowKey::with_side(segment.source, segment.destination);
         let slot = match self.find(&key) {
             None => self.begin(key, side, segment, observer),
+            Some(slot) if self.is_of_predecessor(slot, side, segment) => {
+                self.discard(slot, side, segment);
+                None
+            }
             Some(slot) if self.advance_handshake(slot, side, segment) => None,
             Some(slot) => {
                 self.make_flow(slot, observer);
@@ -92,9 +96,7 @@ impl<S> FlowTable<S> {
                     Some(Claim::Own) => Some(slot),
                     Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
                     Some(Claim::Stray) => {
-                        if let Some((flow, _)) = self.flow_mut(slot) {
-                            flow.discard(side, segment);
-                        }
+                        self.discard(slot, side, segment);
                         None
                     }
                     Some(Claim::Tail) | None => {
@@ -108,6 +110,26 @@ impl<S> FlowTable<S> {
             self.feed(slot, side, segment, observer);
         }
         self.expire(observer);
+    }
+
+    /// Whether the connection in this slot has taken the place of another one, and the segment is a late copy of one of that.
+    fn is_of_predecessor(&self, slot: u32, side: Side, segment: &Segment<'_>) -> bool {
+        let Some(Slot { predecessor: Some(predecessor), entry, .. }) = self.flows.get(slot as usize) else {
+            return false;
+        };
+        let of_next = match entry {
+            Entry::Flow(flow) => flow.is_near(side, segment),
+            Entry::Handshake(_) | Entry::Ended(_) | Entry::Free => false,
+        };
+        predecessor.is_copy(side, segment, &self.limits, of_next)
+    }
+
+    /// Counts the octets of a segment that proved to be no part of the connection.
+    fn discard(&mut self, slot: u32, side: Side, segment: &Segment<'_>) {
+        match self.flow_mut(slot) {
+            Some((flow, _)) => flow.discard(side, segment),
+            None => self.unclaimed_octets += segment.payload.len() as u64,
+        }
     }
 
     /// The clock of the table follows the packets. A leap forward counts only when a second packet confirms it: one
@@ -194,12 +216,19 @@ impl<S> FlowTable<S> {
         let idle = self
             .flow_mut(old)
             .is_some_and(|(flow, limits)| segment.timestamp.since(flow.last_seen()) > flow.patience(limits));
+        let predecessor = self.flows.get(old as usize).and_then(|place| place.entry.remembered());
         self.end(old, if idle { FlowEnd::Idle } else { FlowEnd::Replaced }, observer);
-        let Some((isn, timestamp)) = earlier_syn else {
-            return self.begin(key, side, segment, observer);
+        let slot = match earlier_syn {
+            None => self.begin(key, side, segment, observer),
+            Some((isn, timestamp)) => {
+                let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
+                Some(self.insert(&key, Entry::Flow(Box::new(flow))))
+            }
         };
-        let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
-        Some(self.insert(&key, Entry::Flow(Box::new(flow))))
+        if let Some(place) = self.find(&key).and_then(|slot| self.flows.get_mut(slot as usize)) {
+            place.predecessor = predecessor.map(Box::new);
+        }
+        slot
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {

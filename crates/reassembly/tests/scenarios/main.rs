@@ -5,6 +5,7 @@
 mod connections;
 mod properties;
 mod rfc9293;
+mod windows;
 
 use std::net::SocketAddr;
 
