@@ -30,7 +30,8 @@ pub struct Flow<S> {
     state: S,
     conversation: Conversation,
     originator_side: Side,
-    fins: PerDirection<bool>,
+    /// FINs of a connection that its observer ignores: nobody knows any more whether they are in the window.
+    unheard_fins: PerDirection<bool>,
     reset: bool,
     pending_syn: Option<PendingSyn>,
 }
@@ -131,7 +132,7 @@ impl<S> Flow<S> {
             info,
             conversation: Conversation::default(),
             originator_side,
-            fins: PerDirection::default(),
+            unheard_fins: PerDirection::default(),
             reset: false,
             pending_syn: None,
         }
@@ -217,7 +218,7 @@ impl<S> Flow<S> {
         if segment.flags.syn {
             self.info.start = FlowStart::Handshake;
         }
-        self.fins[direction] |= segment.flags.fin;
+        self.unheard_fins[direction] |= segment.flags.fin && self.conversation.ignored;
         if segment.flags.rst {
             // RFC 9293 §3.5.3: the text of a reset is a diagnosis, not part of the stream.
             self.conversation.streams[direction].octets.discard(segment.payload.len());
@@ -358,13 +359,14 @@ impl<S> Flow<S> {
     }
 
     fn is_closed(&self) -> bool {
-        Direction::BOTH
-            .iter()
-            .all(|&direction| self.fins[direction] || (!self.conversation.streams[direction].seen && self.any_fin()))
+        Direction::BOTH.iter().all(|&direction| {
+            self.has_fin(direction) || (!self.conversation.streams[direction].seen && self.has_fin(!direction))
+        })
     }
 
-    fn any_fin(&self) -> bool {
-        self.fins.from_originator || self.fins.from_responder
+    /// Whether a side has sent a FIN that counts.
+    fn has_fin(&self, direction: Direction) -> bool {
+        self.unheard_fins[direction] || self.conversation.streams[direction].fin.is_some()
     }
 
     fn tell<O: FlowObserver<State = S>>(

@@ -132,3 +132,23 @@ fn late_copies_of_an_older_connection_are_no_part_of_the_next() {
         assert!(flows.iter().all(|flow| flow.end == Some(FlowEnd::Closed)));
     }
 }
+
+/// A FIN outside the window closes nothing, so that the connection may be silent for longer than one that was closed.
+#[test]
+fn fins_outside_the_window_end_nothing() {
+    for (client, server) in [(0x8000_0000, 0x9000_0000), (0x1000_0000, 0x1000_0000), (2_000, 200_000)] {
+        let seen = one(&behind(
+            established(1000),
+            [
+                s(500).ack(104).window(1000).data("250-"),
+                c(104).ack(504).window(1000),
+                c(client).ack(0x7000_0000).fin(),
+                s(server).ack(client + 1).fin(),
+                c(104).ack(504).data("DATA").at(70_000),
+                s(504).ack(108).data("354-").at(70_001),
+            ],
+        ));
+        assert_eq!(seen.story, " >EHLO <250- >DATA <354-");
+        assert_eq!((seen.end, seen.octets[0].missing, seen.octets[1].missing), (Some(FlowEnd::EndOfCapture), 0, 0));
+    }
+}
