@@ -10,8 +10,7 @@
 //! > §3.10.7.4).
 //!
 //! The packet that opened the window may be captured late or not at all, so they are kept apart rather than dropped. They
-//! become octets like others when they are acknowledged, and at the end those up to the edge of the last window, and what
-//! follows without a hole. Those that are left are discarded, without a gap in front of them. What came within the window
+//! become octets like others when they are acknowledged, and at the end where they follow without a hole. Those that are left are discarded, without a gap in front of them. What came within the window
 //! goes before them.
 
 use crate::assembler::Incoming;

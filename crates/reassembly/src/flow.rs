@@ -21,6 +21,7 @@ use crate::conversation::{Conversation, Emit};
 use crate::ended::{Ended, Extent};
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
+use crate::leap::{is_apart, is_confirmed};
 use crate::stream::{Stream, StreamOctets};
 
 /// A connection with what its observer keeps for it. Owned: it can be moved to another table or thread.
@@ -34,6 +35,8 @@ pub struct Flow<S> {
     unheard_fins: PerDirection<bool>,
     reset: bool,
     pending_syn: Option<PendingSyn>,
+    /// The time of the packet before, if it was too far away to be believed.
+    leap: Option<Timestamp>,
 }
 
 /// What is known of a connection besides its octets.
@@ -135,6 +138,7 @@ impl<S> Flow<S> {
             unheard_fins: PerDirection::default(),
             reset: false,
             pending_syn: None,
+            leap: None,
         }
     }
 
@@ -161,7 +165,7 @@ impl<S> Flow<S> {
     /// Whether this segment belongs to this connection or shows that another one has taken its place.
     pub(crate) fn claim(&mut self, side: Side, segment: &Segment<'_>, limits: &FlowLimits) -> Claim {
         let silence = segment.timestamp.since(self.info.last_seen);
-        if silence > self.patience(limits) {
+        if silence > self.patience(limits) && !self.leaps_alone(side, segment, limits) {
             return if segment.flags.rst { Claim::Tail } else { Claim::Next(None) };
         }
         let direction = self.direction(side);
@@ -213,6 +217,14 @@ impl<S> Flow<S> {
         observer: &mut O,
     ) {
         let direction = self.direction(side);
+        let timestamp = self.time_of(segment.timestamp, limits);
+        let put_right;
+        let segment = if timestamp == segment.timestamp {
+            segment
+        } else {
+            put_right = Segment { timestamp, ..*segment };
+            &put_right
+        };
         self.info.first_seen = self.info.first_seen.min(segment.timestamp);
         self.info.last_seen = self.info.last_seen.max(segment.timestamp);
         if segment.flags.syn {
@@ -228,6 +240,30 @@ impl<S> Flow<S> {
         self.tell(observer, |conversation, emit| {
             conversation.segment(direction, segment, limits, emit);
         });
+    }
+
+    /// Whether a packet behind a long silence may only have a corrupt time: it goes on where the connection was, and no
+    /// other packet has confirmed that time.
+    fn leaps_alone(&self, side: Side, segment: &Segment<'_>, limits: &FlowLimits) -> bool {
+        let is_confirmed = is_confirmed(self.info.last_seen, self.leap, segment.timestamp, limits.idle_time);
+        let begins =
+            segment.flags.syn && !self.conversation.streams[self.direction(side)].beginning().can_be(segment.seq);
+        !is_confirmed && !begins && !segment.flags.rst && !self.has_ended() && self.is_near(side, segment)
+    }
+
+    /// The time of a packet; that of the one before where it is too far from it, until a second packet confirms it.
+    fn time_of(&mut self, time: Timestamp, limits: &FlowLimits) -> Timestamp {
+        if !is_apart(self.info.last_seen, time, limits.idle_time) {
+            self.leap = None;
+            return time;
+        }
+        if is_confirmed(self.info.last_seen, self.leap, time, limits.idle_time) {
+            // It was the time before that was corrupt.
+            (self.leap, self.info.first_seen, self.info.last_seen) = (None, time, time);
+            return time;
+        }
+        self.leap = Some(time);
+        self.info.last_seen
     }
 
     /// Counts the octets of a segment that proved to be no part of the connection.
@@ -512,7 +548,14 @@ mod tests {
     fn after_the_idle_time_octets_are_of_another_connection_and_a_reset_of_none() {
         let late = Timestamp::from_nanos(601 * 1_000_000_000);
         let data = Segment { timestamp: late, ..segment(true, 106, Some(301), "", "x") };
-        assert!(matches!(claim(&mut established(), &data), Claim::Next(None)));
+        assert!(matches!(claim(&mut established(), &data), Claim::Own), "one packet may have a corrupt time");
+        let mut leapt = established();
+        feed(&mut leapt, &data);
+        assert!(matches!(claim(&mut leapt, &data), Claim::Next(None)), "two have not");
+        let far = Segment { seq: SeqNumber::new(1 << 30), ..data };
+        assert!(matches!(claim(&mut established(), &far), Claim::Next(None)));
+        let syn = Segment { timestamp: late, ..segment(true, 106, None, "S", "") };
+        assert!(matches!(claim(&mut established(), &syn), Claim::Next(None)));
         let reset = Segment { timestamp: late, ..segment(true, 106, Some(301), "R", "") };
         assert!(matches!(claim(&mut established(), &reset), Claim::Tail));
         let in_time = Segment { timestamp: Timestamp::from_nanos(600 * 1_000_000_000), ..data };

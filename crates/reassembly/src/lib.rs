@@ -26,6 +26,7 @@
 //! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
 //! | `handshake` | a connection that has not shown more than that |
 //! | `ended` | what is remembered of a connection that is over |
+//! | `leap` | packet times that are not believed |
 //! | `table` | all connections: look-up, idle time, limits |
 //! | `slot` | a connection's place in the table, and what it has shown |
 //! | `chain` | the order in which connections were last seen, began to wait, or grew |
@@ -41,6 +42,7 @@ mod flow;
 mod handshake;
 mod history;
 mod key;
+mod leap;
 mod limits;
 mod overlap;
 mod slot;

@@ -224,11 +224,7 @@ impl Stream {
     /// Up to which offset octets beyond the window that begin at `first` are of the stream after all.
     pub(crate) fn admits(&self, first: u64, is_over: bool) -> u64 {
         let received = self.acknowledged.max(self.next);
-        match is_over {
-            true if first <= self.next => u64::MAX,
-            true => self.reach().max(received),
-            false => received,
-        }
+        if is_over && first <= self.next { u64::MAX } else { received }
     }
 
     /// Whether the receiver looks at what a segment with this number acknowledges.
@@ -249,7 +245,7 @@ impl Stream {
     /// Whether this number is within the window, or not far from the octets that were delivered.
     pub(crate) fn is_near(&self, seq: SeqNumber) -> bool {
         let distance = self.expected().map(|expected| i64::from(seq.distance_from(expected)));
-        distance.is_some_and(|distance| (-NEAR..=NEAR).contains(&distance))
+        distance.is_none_or(|distance| (-NEAR..=NEAR).contains(&distance))
             || (self.window_edge.is_some() && self.is_acceptable(seq))
     }
 

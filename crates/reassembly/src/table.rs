@@ -14,6 +14,7 @@ use crate::chain::Chain;
 use crate::flow::{Claim, Flow};
 use crate::handshake::Handshake;
 use crate::key::{FlowKey, Side};
+use crate::leap::{is_apart, is_confirmed};
 use crate::slot::{BY_HISTORY, BY_RANK, BY_WAIT, Entry, Rank, Slot};
 use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
 
@@ -132,16 +133,17 @@ impl<S> FlowTable<S> {
         }
     }
 
-    /// The clock of the table follows the packets. A leap forward counts only when a second packet confirms it: one
-    /// corrupt time must not end every connection.
+    /// The clock of the table follows the packets. A leap counts only when a second packet confirms it: one corrupt time
+    /// must not end every connection.
     fn advance(&mut self, time: Timestamp) {
         let is_first = self.connections == 0;
-        let leaps = !is_first && time.since(self.now) > self.limits.idle_time;
-        if leaps && self.leap.is_none_or(|earlier| time < earlier) {
-            self.leap = Some(time);
+        let idle_time = self.limits.idle_time;
+        if is_first || !is_apart(self.now, time, idle_time) {
+            (self.now, self.leap) = (self.now.max(time), None);
+        } else if is_confirmed(self.now, self.leap, time, idle_time) {
+            (self.now, self.leap) = (time, None);
         } else {
-            self.now = self.now.max(time);
-            self.leap = None;
+            self.leap = Some(time);
         }
     }
 
@@ -454,7 +456,8 @@ impl<S> FlowTable<S> {
     /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
     /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
     fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        if self.now <= self.due {
+        // While a leap is not confirmed it may be the clock that is wrong.
+        if self.now <= self.due || self.leap.is_some() {
             return;
         }
         self.due = Timestamp::from_nanos(i64::MAX);

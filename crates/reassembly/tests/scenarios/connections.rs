@@ -145,6 +145,43 @@ fn one_corrupt_time_ends_no_other_connection() {
     assert!(recorder.flows.iter().any(|flow| flow.story == " >firstsecond"), "{:?}", recorder.flows);
 }
 
+/// One packet with a time of its own, whichever it is, changes nothing of its own connection either.
+#[test]
+fn one_corrupt_time_ends_not_its_own_connection() {
+    let plain: Vec<Seg> = after_handshake([
+        s(500).ack(100).data("220-"),
+        c(100).ack(504).data("NOOP"),
+        s(504).ack(104).data("250-"),
+        c(104).ack(508).data("QUIT"),
+        s(508).ack(108).data("221-"),
+    ]);
+    let plain: Vec<Seg> = plain.into_iter().zip(0..).map(|(seg, millis)| seg.at(50_000_000 + millis)).collect();
+    let expected = one(&plain);
+    for wrong in [50_000_000 + 3_600_000, 50_000_000 + 365 * 86_400_000, 5_000] {
+        for at in 1..plain.len() {
+            let mut segments = plain.clone();
+            segments[at].millis = wrong;
+            let seen = one(&segments);
+            assert_eq!((&seen.story, seen.end, seen.octets), (&expected.story, expected.end, expected.octets), "{at}");
+            assert!(seen.last_seen < 50_000_100, "{at}");
+        }
+    }
+}
+
+/// The time of the first packet is believed until two others speak against it.
+#[test]
+fn a_corrupt_time_at_the_beginning_is_put_right() {
+    for wrong in [900_000_000, 5_000] {
+        let mut segments =
+            after_handshake([s(500).ack(100).data("220-"), c(100).ack(504).data("NOOP"), s(504).ack(104).data("250-")]);
+        for (seg, millis) in segments.iter_mut().zip(0..) {
+            seg.millis = if millis == 0 { wrong } else { 50_000_000 + millis };
+        }
+        let flows = watch(&segments);
+        assert!(flows.iter().any(|flow| flow.story == " <220- >NOOP <250-"), "{flows:?}");
+    }
+}
+
 #[test]
 fn a_hole_nobody_acknowledged_is_waited_for() {
     let seen = one(&after_handshake([c(104).data("QUIT"), s(500).ack(100).at(90_000), c(100).data("NOOP").at(90_500)]));
@@ -392,7 +429,8 @@ fn one_side_captured() {
 
 #[test]
 fn silence_ends_a_connection_by_its_own_packets() {
-    let seen = watch(&after_handshake([c(100).data("ab"), c(102).data("cd").at(600_001)]));
+    let late = [c(102).data("cd").at(600_001), c(104).data("ef").at(600_002)];
+    let seen = watch(&after_handshake([&[c(100).data("ab")][..], &late].concat()));
     assert_eq!(
         seen.iter().map(|flow| flow.end).collect::<Vec<_>>(),
         [Some(FlowEnd::Idle), Some(FlowEnd::EndOfCapture)]
