@@ -10,6 +10,9 @@
 //! Without its SYN the octet of a direction that comes first need not be the first; so it waits until it is acknowledged.
 //! Neither is waited for longer than the reorder time, and only once.
 //!
+//! What the snap length cut off is waited for in the same way, because a copy of the packet may be whole; where none was,
+//! cut octets are a gap at once from then on.
+//!
 //! What the other side acknowledged and the capture does not show within the reorder time is a gap; so is a hole that
 //! too many octets wait behind, and a hole that is left at the end. A hole that nobody acknowledged is waited for: the
 //! sender will send it again.
@@ -29,6 +32,8 @@ pub(crate) struct Conversation {
     pub(crate) streams: PerDirection<Stream>,
     /// Whether the observer wants to hear no more.
     pub(crate) ignored: bool,
+    /// Whether octets that are cut off are not waited for, because none has come in another copy.
+    cuts_are_final: bool,
     /// See [`FlowLimits::compared_octets_per_direction`].
     compared_octets: usize,
     compared_cost: usize,
@@ -73,6 +78,7 @@ impl Conversation {
     pub(crate) fn finish(&mut self, now: Timestamp, emit: &mut Emit<'_>) {
         // Nothing will come again.
         self.compared_octets = 0;
+        self.cuts_are_final = true;
         for direction in Direction::BOTH {
             self.streams[direction].origin_is_settled = true;
         }
@@ -312,12 +318,14 @@ impl Conversation {
             offset == stream.next
                 && !self.awaits_beginning(direction)
                 && !self.lacks_cause(direction, piece.acknowledged)
+                && (self.cuts_are_final || !piece.bytes.is_empty())
         };
         stream.held.first().is_some_and(is_ready)
     }
 
     fn deliver_held(&mut self, direction: Direction, emit: &mut Emit<'_>) {
         if let Some((_, piece)) = self.streams[direction].held.pop_first() {
+            self.streams[direction].stalled_since = None;
             let piece = Incoming {
                 bytes: &piece.bytes,
                 missing: piece.missing,
@@ -347,8 +355,12 @@ impl Conversation {
                 }
             }
         }
-        if new.missing > 0 {
+        if new.missing > 0 && (self.cuts_are_final || self.ignored) {
             self.gap(direction, new.missing, GapCause::SnapLength, new.timestamp, emit);
+        } else if new.missing > 0 {
+            // Another tap may have the whole packet.
+            let cut = Incoming { bytes: &[], ..*new };
+            self.hold(direction, self.streams[direction].next, &cut, 0, emit);
         }
     }
 
@@ -382,9 +394,9 @@ impl Conversation {
     /// Starts or stops the clock of acknowledged octets that have not turned up.
     fn note_stalls(&mut self, now: Timestamp) {
         for direction in Direction::BOTH {
-            let awaits_beginning = self.is_stalled_at_beginning(direction);
+            let waits = self.is_stalled_at_beginning(direction) || self.streams[direction].cut().is_some();
             let stream = &mut self.streams[direction];
-            if !stream.is_behind(stream.acknowledged) && !awaits_beginning {
+            if !stream.is_behind(stream.acknowledged) && !waits {
                 stream.stalled_since = None;
             } else if stream.stalled_since.is_none() {
                 stream.stalled_since = Some(now);
@@ -396,6 +408,10 @@ impl Conversation {
         self.note_stalls(now);
         let is_overdue = |stream: &Stream| stream.stalled_since.is_some_and(|since| now.since(since) >= reorder_time);
         for direction in Direction::BOTH {
+            if is_overdue(&self.streams[direction]) && self.streams[direction].cut().is_some() {
+                self.give_up_cut(direction, emit);
+                self.drain(emit);
+            }
             while is_overdue(&self.streams[direction])
                 && let Some(hole) = self.streams[direction].acknowledged_hole()
             {
@@ -417,6 +433,14 @@ impl Conversation {
         self.note_stalls(now);
     }
 
+    /// Octets that were cut off have not come in another copy: if none ever has, none will.
+    fn give_up_cut(&mut self, direction: Direction, emit: &mut Emit<'_>) {
+        self.cuts_are_final |= !Direction::BOTH.iter().any(|&direction| self.streams[direction].held.was_filled());
+        if let Some((_, piece)) = self.streams[direction].held.pop_first() {
+            self.gap(direction, piece.missing, GapCause::SnapLength, piece.timestamp, emit);
+        }
+    }
+
     /// The direction whose first held piece was captured earliest.
     fn longest_waiting(&self) -> Option<Direction> {
         Direction::BOTH
@@ -432,6 +456,10 @@ impl Conversation {
             for direction in Direction::BOTH {
                 self.streams[direction].was_awaited = true;
             }
+            return;
+        }
+        if self.streams[direction].cut().is_some() {
+            self.give_up_cut(direction, emit);
             return;
         }
         // The other direction first, as far as it is known to have been received.

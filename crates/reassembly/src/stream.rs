@@ -249,6 +249,12 @@ impl Stream {
             || (self.window_edge.is_some() && self.is_acceptable(seq))
     }
 
+    /// How many octets that were cut off their segment come next.
+    pub(crate) fn cut(&self) -> Option<u64> {
+        let (offset, piece) = self.held.first()?;
+        (offset == self.next && piece.bytes.is_empty()).then_some(piece.missing)
+    }
+
     /// Memory that waiting octets take, in octets.
     pub(crate) fn held_cost(&self) -> usize {
         self.held.cost() + self.beyond.cost()

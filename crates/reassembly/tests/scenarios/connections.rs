@@ -230,6 +230,52 @@ fn what_the_snap_length_cut_is_a_gap() {
     assert_eq!(seen.story, " >ab >[SnapLength_8] >kl >[SnapLength_10] >wx");
 }
 
+/// Two taps, one of which keeps only the beginning of a packet. RFC 9293 §3.10.7.4: what was received before is trimmed off
+/// a copy, and the rest of it is new.
+#[test]
+fn a_whole_copy_behind_one_that_was_cut_is_read() {
+    let whole = after_handshake([
+        s(500).ack(100).data("220-greeting"),
+        c(100).ack(512).data("NOOP,NOOP"),
+        s(512).ack(109).data("250-reply").fin(),
+        c(109).ack(522).fin(),
+        s(522).ack(110),
+    ]);
+    let cut = |seg: &Seg| Seg {
+        payload: seg.payload.iter().copied().take(4).collect(),
+        missing: u32::try_from(seg.payload.len().saturating_sub(4)).unwrap(),
+        ..seg.clone()
+    };
+    let expected = one(&whole).story;
+    for late in [1, 15, 40, 900] {
+        for cut_first in [true, false] {
+            let late_of = |is_cut| if is_cut == cut_first { 0 } else { late };
+            let at = |seg: &Seg, millis: i64, is_cut| seg.clone().at(millis * 10 + late_of(is_cut));
+            let mut both: Vec<Seg> = whole.iter().zip(0..).map(|(seg, millis)| at(&cut(seg), millis, true)).collect();
+            both.extend(whole.iter().zip(0..).map(|(seg, millis)| at(seg, millis, false)));
+            both.sort_by_key(|seg| seg.millis);
+            let seen = one(&both);
+            let octets = |story: &str| story.replace(" >.", "").replace(" <.", "");
+            assert_eq!(octets(&seen.story), octets(&expected), "{late} {cut_first}");
+            assert_eq!((seen.end, seen.octets[0].missing, seen.octets[1].missing), (Some(FlowEnd::Closed), 0, 0));
+        }
+    }
+}
+
+/// Where no copy is whole it is not waited for again, so that little is held.
+#[test]
+fn cut_octets_are_waited_for_once() {
+    let limits = FlowLimits { held_octets_per_direction: 300, ..FlowLimits::default() };
+    let (mut table, mut recorder) = (FlowTable::new(limits), Recorder::default());
+    let mut segments = after_handshake([c(100).data("ab").cut(8), c(110).data("cd").cut(8).at(1000)]);
+    segments.extend((2..40).map(|turn| c(100 + turn * 10).data("xy").cut(8).at(1000 + i64::from(turn))));
+    run(&mut table, &mut recorder, &segments);
+    assert_eq!(table.limit_counts().held_per_direction, 0);
+    let seen = &recorder.flows[0];
+    assert_eq!((seen.octets[0].delivered, seen.octets[0].missing), (80, 320));
+    assert!(seen.story.starts_with(" >ab >[SnapLength_8] >cd >[SnapLength_8] >xy"), "{}", seen.story);
+}
+
 #[test]
 fn a_reset_ends_it() {
     let seen = one(&after_handshake([c(100).data("ab"), s(500).ack(102).rst()]));

@@ -92,7 +92,8 @@ mod copies_of_what_was_delivered {
         assert_eq!(conflicts_with(limits, &segments), [(500, 100, 600, 100)]);
         let none = FlowLimits { compared_octets_per_direction: 0, ..FlowLimits::default() };
         assert_eq!(conflicts_with(none, &segments), []);
-        let behind_a_gap = after_handshake([c(100).data("ab").cut(2), c(104).data("ef"), c(100).data("XXXXXX")]);
+        let gap = [c(100).data("ab").cut(2), c(104).data("ef"), c(106).at(1000)];
+        let behind_a_gap = after_handshake(gap.into_iter().chain([c(100).data("XXXXXX").at(1001)]));
         assert_eq!(conflicts_with(FlowLimits::default(), &behind_a_gap), [(4, 2, 2, 6)]);
     }
 
