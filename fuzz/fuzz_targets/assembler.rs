@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use capture::{Flags, Segment, SeqNumber, Timestamp};
 use libfuzzer_sys::fuzz_target;
@@ -25,7 +26,9 @@ use reassembly::{
 fuzz_target!(|input: &[u8]| {
     let Some((&[choices], rest)) = input.split_first_chunk::<1>() else { return };
     let isn = if choices & 1 == 0 { 7 } else { u32::MAX - 900 };
-    let mut table = FlowTable::new(FlowLimits::default());
+    // What was cut off may come at any later time.
+    let limits = FlowLimits { reorder_time: Duration::from_secs(1 << 30), ..FlowLimits::default() };
+    let mut table = FlowTable::new(limits);
     let (mut twin, mut listener) = (Twin::default(), Listener::default());
     let mut segment = Segment {
         source: SocketAddr::from(([192, 0, 2, 1], 40_000)),
@@ -96,11 +99,12 @@ impl Twin {
         self.single += u64::from(octets.len() == 1);
         for (at, &octet) in (offset..).zip(octets) {
             match self.places.get(&at) {
-                Some(first) => {
+                Some(Some(first)) => {
                     self.again += 1;
-                    self.differing += u64::from(first.is_some_and(|first| first != octet));
+                    self.differing += u64::from(*first != octet);
                 }
-                None => drop(self.places.insert(at, Some(octet))),
+                // Not captured yet, or cut off.
+                Some(None) | None => drop(self.places.insert(at, Some(octet))),
             }
         }
         let behind = offset + octets.len() as u64;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants: pieces are not empty, ascend by offset and do not overlap (a piece covers its octets and the missing
-//! ones behind them). Of two copies of an octet the one captured first is kept. `cost` is the sum of the lengths held
+//! ones behind them; a copy that has those takes their place). Of two copies of an octet the one captured first is kept. `cost` is the sum of the lengths held
 //! plus the overhead of each piece.
 //!
 //! A pure data structure: it knows offsets, not sequence numbers, and it never delivers by itself.
@@ -24,6 +24,7 @@ use crate::FlowLimits;
 pub(crate) struct Assembler {
     pieces: BTreeMap<u64, Piece>,
     cost: usize,
+    was_filled: bool,
 }
 
 /// What one segment brought, or what was new of it.
@@ -110,7 +111,15 @@ impl Assembler {
             if let Some((from, piece)) = self.covering(at) {
                 let here = usize::try_from(at - from).unwrap_or(usize::MAX);
                 let old = piece.bytes.get(here..).unwrap_or_default();
-                let covered = from + piece.len() - at;
+                // Up to the end of its octets, then up to the end of those that were cut off.
+                let covered = if old.is_empty() { from + piece.len() - at } else { old.len() as u64 };
+                if old.is_empty() && !rest.bytes.is_empty() {
+                    let (fill, remaining) = rest.split_at(covered);
+                    self.fill(from, at, &fill);
+                    at += fill.len();
+                    rest = remaining;
+                    continue;
+                }
                 let same_place = old.len().min(rest.bytes.len());
                 let conflicting = old.get(..same_place) != rest.bytes.get(..same_place);
                 let (seen, remaining) = rest.split_at(covered);
@@ -128,6 +137,25 @@ impl Assembler {
             at += fresh.len();
             rest = remaining;
         }
+    }
+
+    /// Puts octets in the place of those that were cut off the piece at `from`.
+    fn fill(&mut self, from: u64, at: u64, fill: &Incoming<'_>) {
+        let Some(mut piece) = self.pieces.remove(&from) else { return };
+        self.cost = self.cost.saturating_sub(piece.cost());
+        let end = from + piece.len();
+        piece.missing = at - from - piece.bytes.len() as u64;
+        if piece.len() > 0 {
+            self.cost += piece.cost();
+            self.pieces.insert(from, piece);
+        }
+        self.store(at, &Incoming { missing: end - at - fill.bytes.len() as u64, ..*fill });
+        self.was_filled = true;
+    }
+
+    /// Whether octets that were cut off have ever come in another copy.
+    pub(crate) fn was_filled(&self) -> bool {
+        self.was_filled
     }
 
     /// The piece that holds the octet at `offset`.
@@ -211,13 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn octets_cut_off_by_the_snap_length_keep_their_place() {
+    fn octets_cut_off_by_the_snap_length_are_filled_in() {
         let mut held = Assembler::default();
         held.insert(0, &Incoming { missing: 5, ..incoming(b"abc") }, |_| {});
         held.insert(2, &incoming(b"c12345678"), |_| {});
         let (at, piece) = held.pop_first().unwrap();
-        assert_eq!((at, piece.bytes.as_slice(), piece.missing), (0, &b"abc"[..], 5));
+        assert_eq!((at, piece.bytes.as_slice(), piece.missing), (0, &b"abc"[..], 0));
+        assert_eq!(held.pop_first().map(|(at, p)| (at, p.bytes)), Some((3, b"12345".to_vec())));
         assert_eq!(held.pop_first().map(|(at, p)| (at, p.bytes)), Some((8, b"678".to_vec())));
+        assert!(held.was_filled() && held.cost() == 0);
+    }
+
+    #[test]
+    fn a_copy_may_have_some_of_the_octets_that_were_cut_off() {
+        let mut held = Assembler::default();
+        held.insert(0, &Incoming { missing: 10, ..incoming(b"") }, |_| {});
+        held.insert(3, &Incoming { missing: 2, ..incoming(b"34") }, |_| {});
+        let pieces: Vec<_> = std::iter::from_fn(|| held.pop_first()).map(|(at, p)| (at, p.bytes, p.missing)).collect();
+        assert_eq!(pieces, [(0, b"".to_vec(), 3), (3, b"34".to_vec(), 5)]);
+        assert_eq!(held.cost(), 0);
     }
 
     #[test]

@@ -4,7 +4,14 @@
 //!
 //! * **its turn** in its own direction (the octets before it), and
 //! * **its cause**: the octets of the other direction that it acknowledges. A reply is captured before its command only
-//!   because the capture is out of order, and this puts it right.
+//!   because the capture is out of order, and this puts it right. Where nothing of the other direction was captured yet, it
+//!   may be late as a whole: two taps were merged with different clocks.
+//!
+//! Without its SYN the octet of a direction that comes first need not be the first; so it waits until it is acknowledged.
+//! Neither is waited for longer than the reorder time, and only once.
+//!
+//! What the snap length cut off is waited for in the same way, because a copy of the packet may be whole; where none was,
+//! cut octets are a gap at once from then on.
 //!
 //! What the other side acknowledged and the capture does not show within the reorder time is a gap; so is a hole that
 //! too many octets wait behind, and a hole that is left at the end. A hole that nobody acknowledged is waited for: the
@@ -15,7 +22,7 @@ use std::time::Duration;
 use capture::{Segment, Timestamp};
 
 use crate::FlowLimits;
-use crate::assembler::Incoming;
+use crate::assembler::{Incoming, Piece};
 use crate::event::{Direction, GapCause, Interest, PerDirection, StreamEvent};
 use crate::stream::Stream;
 
@@ -25,6 +32,8 @@ pub(crate) struct Conversation {
     pub(crate) streams: PerDirection<Stream>,
     /// Whether the observer wants to hear no more.
     pub(crate) ignored: bool,
+    /// Whether octets that are cut off are not waited for, because none has come in another copy.
+    cuts_are_final: bool,
     /// See [`FlowLimits::compared_octets_per_direction`].
     compared_octets: usize,
     compared_cost: usize,
@@ -69,13 +78,20 @@ impl Conversation {
     pub(crate) fn finish(&mut self, now: Timestamp, emit: &mut Emit<'_>) {
         // Nothing will come again.
         self.compared_octets = 0;
+        self.cuts_are_final = true;
         for direction in Direction::BOTH {
             self.streams[direction].origin_is_settled = true;
         }
-        self.drain(emit);
-        while let Some(direction) = self.longest_waiting() {
-            self.give_up(direction, GapCause::FlowEnd, now, emit);
+        loop {
             self.drain(emit);
+            if Direction::BOTH.map(|direction| self.admit(direction, true, emit)).contains(&true) {
+                continue;
+            }
+            let Some(direction) = self.longest_waiting() else { break };
+            self.give_up(direction, GapCause::FlowEnd, now, emit);
+        }
+        for direction in Direction::BOTH {
+            self.discard_beyond(direction);
         }
         for direction in Direction::BOTH {
             self.half_close(direction, now, emit);
@@ -94,6 +110,11 @@ impl Conversation {
 
     /// Makes a gap of the hole in front of what waits in this direction, until at most `cost` waits.
     pub(crate) fn shrink(&mut self, direction: Direction, cost: usize, now: Timestamp, emit: &mut Emit<'_>) {
+        if !self.streams[direction].beyond.is_empty() && self.streams[direction].held_cost() > cost {
+            self.admit(direction, true, emit);
+            self.drain(emit);
+            self.discard_beyond(direction);
+        }
         while self.streams[direction].held.cost() > cost {
             self.give_up(direction, GapCause::ReorderLimit, now, emit);
             self.drain(emit);
@@ -102,7 +123,7 @@ impl Conversation {
 
     /// Memory that waiting octets take, in octets.
     pub(crate) fn held_cost(&self) -> usize {
-        self.streams.from_originator.held.cost() + self.streams.from_responder.held.cost()
+        self.streams.from_originator.held_cost() + self.streams.from_responder.held_cost()
     }
 
     /// Memory for octets to compare with, in octets.
@@ -124,6 +145,7 @@ impl Conversation {
             let stream = &mut self.streams[direction];
             let held = std::mem::take(&mut stream.held);
             stream.octets.discarded += held.octets();
+            self.discard_beyond(direction);
         }
         self.forget_history();
     }
@@ -153,15 +175,15 @@ impl Conversation {
         };
         own.seen = true;
         if moved != 0 {
-            self.streams[!direction].held.shift_acknowledged(moved);
+            self.streams[!direction].shift_acknowledged(moved);
         }
-        let ack = segment.ack?;
+        let ack = segment.ack.filter(|_| self.streams[direction].is_acceptable(segment.seq))?;
         let window = self.streams[direction].window(segment, &self.streams[!direction]);
         let other = &mut self.streams[!direction];
         if !other.seen {
             let moved = other.assume_origin(ack);
             if moved != 0 {
-                self.streams[direction].held.shift_acknowledged(moved);
+                self.streams[direction].shift_acknowledged(moved);
             }
         }
         let other = &mut self.streams[!direction];
@@ -173,7 +195,7 @@ impl Conversation {
     /// Delivers the new octets of a segment at once if their turn has come, else holds a copy.
     fn payload(&mut self, direction: Direction, segment: &Segment<'_>, new: Incoming<'_>, emit: &mut Emit<'_>) {
         let captured = new.bytes.len();
-        let waits_for_cause = new.acknowledged.is_some_and(|offset| self.streams[!direction].is_behind(offset));
+        let waits_for_cause = self.lacks_cause(direction, new.acknowledged);
         let first = if segment.flags.syn { segment.seq.plus(1) } else { segment.seq };
         let placed = self.streams[direction].offset_of(first);
         let Some(offset) = placed.filter(|&offset| !self.is_keep_alive(direction, segment, offset)) else {
@@ -194,17 +216,24 @@ impl Conversation {
         }
         let stream = &mut self.streams[direction];
         let at = at.max(stream.next);
+        // What follows without a hole is taken whatever the window: the packet that opened it may not be captured.
+        let reach = if at == stream.next { u64::MAX } else { stream.reach() };
         if segment.flags.fin
             && let Ok(end) = u64::try_from(end)
         {
-            stream.on_fin(end);
+            if end <= reach {
+                stream.on_fin(end);
+            } else {
+                stream.fin_beyond = Some(end);
+            }
         }
         // RFC 9293 §3.10.7.4: segment text behind the FIN should not occur and is ignored.
         let (new, behind) = new.split_at(stream.fin.map_or(u64::MAX, |fin| fin.saturating_sub(at)));
         stream.octets.discarded += behind.bytes.len() as u64;
+        let (new, beyond) = new.split_at(reach.saturating_sub(at));
         let in_turn = at == stream.next && !waits_for_cause;
         let fits = stream.held.first_offset().is_none_or(|held| at + new.len() <= held);
-        if in_turn && fits {
+        if in_turn && fits && !self.awaits_beginning(direction) {
             if new.len() > 0 {
                 self.deliver(direction, &new, emit);
                 self.streams[direction].refute_ack();
@@ -212,6 +241,9 @@ impl Conversation {
             self.half_close(direction, segment.timestamp, emit);
         } else if new.len() > 0 {
             self.hold(direction, at, &new, captured as u64, emit);
+        }
+        if beyond.len() > 0 {
+            self.hold_beyond(direction, at + new.len(), &beyond, captured as u64, emit);
         }
     }
 
@@ -231,6 +263,22 @@ impl Conversation {
         }
     }
 
+    /// Whether the octets of a segment of this direction have to wait for those of the other one that it acknowledges.
+    fn lacks_cause(&self, direction: Direction, acknowledged: Option<u64>) -> bool {
+        let is_to_come = |offset| self.streams[!direction].is_behind(offset) || self.awaits_beginning(!direction);
+        acknowledged.is_some_and(is_to_come)
+    }
+
+    /// Whether earlier octets of this direction than those that came first may still turn up.
+    fn awaits_beginning(&self, direction: Direction) -> bool {
+        self.streams[direction].awaits_beginning(self.streams[!direction].origin_is_settled)
+    }
+
+    /// Whether octets wait for the beginning of this direction, its own or those of the other one.
+    fn is_stalled_at_beginning(&self, direction: Direction) -> bool {
+        self.held_cost() > 0 && self.awaits_beginning(direction)
+    }
+
     /// Whether nothing can follow any more: both sides' FINs were reached, and acknowledged.
     pub(crate) fn is_over(&self) -> bool {
         Direction::BOTH.iter().all(|&direction| {
@@ -243,7 +291,7 @@ impl Conversation {
     fn is_waiting(&self) -> bool {
         Direction::BOTH.iter().any(|&direction| {
             let stream = &self.streams[direction];
-            !stream.held.is_empty() || stream.stalled_since.is_some()
+            stream.held_cost() > 0 || stream.fin_beyond.is_some() || stream.stalled_since.is_some()
         })
     }
 
@@ -252,6 +300,7 @@ impl Conversation {
         loop {
             let mut progress = false;
             for direction in Direction::BOTH {
+                progress |= self.admit(direction, false, emit);
                 while self.is_ready(direction) {
                     self.deliver_held(direction, emit);
                     progress = true;
@@ -265,13 +314,18 @@ impl Conversation {
 
     fn is_ready(&self, direction: Direction) -> bool {
         let stream = &self.streams[direction];
-        stream.held.first().is_some_and(|(offset, piece)| {
-            offset == stream.next && !piece.acknowledged.is_some_and(|cause| self.streams[!direction].is_behind(cause))
-        })
+        let is_ready = |(offset, piece): (u64, &Piece)| {
+            offset == stream.next
+                && !self.awaits_beginning(direction)
+                && !self.lacks_cause(direction, piece.acknowledged)
+                && (self.cuts_are_final || !piece.bytes.is_empty())
+        };
+        stream.held.first().is_some_and(is_ready)
     }
 
     fn deliver_held(&mut self, direction: Direction, emit: &mut Emit<'_>) {
         if let Some((_, piece)) = self.streams[direction].held.pop_first() {
+            self.streams[direction].stalled_since = None;
             let piece = Incoming {
                 bytes: &piece.bytes,
                 missing: piece.missing,
@@ -301,8 +355,12 @@ impl Conversation {
                 }
             }
         }
-        if new.missing > 0 {
+        if new.missing > 0 && (self.cuts_are_final || self.ignored) {
             self.gap(direction, new.missing, GapCause::SnapLength, new.timestamp, emit);
+        } else if new.missing > 0 {
+            // Another tap may have the whole packet.
+            let cut = Incoming { bytes: &[], ..*new };
+            self.hold(direction, self.streams[direction].next, &cut, 0, emit);
         }
     }
 
@@ -336,8 +394,9 @@ impl Conversation {
     /// Starts or stops the clock of acknowledged octets that have not turned up.
     fn note_stalls(&mut self, now: Timestamp) {
         for direction in Direction::BOTH {
+            let waits = self.is_stalled_at_beginning(direction) || self.streams[direction].cut().is_some();
             let stream = &mut self.streams[direction];
-            if !stream.is_behind(stream.acknowledged) {
+            if !stream.is_behind(stream.acknowledged) && !waits {
                 stream.stalled_since = None;
             } else if stream.stalled_since.is_none() {
                 stream.stalled_since = Some(now);
@@ -349,6 +408,10 @@ impl Conversation {
         self.note_stalls(now);
         let is_overdue = |stream: &Stream| stream.stalled_since.is_some_and(|since| now.since(since) >= reorder_time);
         for direction in Direction::BOTH {
+            if is_overdue(&self.streams[direction]) && self.streams[direction].cut().is_some() {
+                self.give_up_cut(direction, emit);
+                self.drain(emit);
+            }
             while is_overdue(&self.streams[direction])
                 && let Some(hole) = self.streams[direction].acknowledged_hole()
             {
@@ -363,10 +426,19 @@ impl Conversation {
             if is_overdue(stream) {
                 stream.excused = stream.acknowledged;
                 stream.stalled_since = None;
+                stream.was_awaited = true;
                 self.drain(emit);
             }
         }
         self.note_stalls(now);
+    }
+
+    /// Octets that were cut off have not come in another copy: if none ever has, none will.
+    fn give_up_cut(&mut self, direction: Direction, emit: &mut Emit<'_>) {
+        self.cuts_are_final |= !Direction::BOTH.iter().any(|&direction| self.streams[direction].held.was_filled());
+        if let Some((_, piece)) = self.streams[direction].held.pop_first() {
+            self.gap(direction, piece.missing, GapCause::SnapLength, piece.timestamp, emit);
+        }
     }
 
     /// The direction whose first held piece was captured earliest.
@@ -380,6 +452,16 @@ impl Conversation {
 
     /// Delivers the first held piece of this direction, whatever it waits for.
     fn give_up(&mut self, direction: Direction, cause: GapCause, now: Timestamp, emit: &mut Emit<'_>) {
+        if Direction::BOTH.into_iter().any(|direction| self.is_stalled_at_beginning(direction)) {
+            for direction in Direction::BOTH {
+                self.streams[direction].was_awaited = true;
+            }
+            return;
+        }
+        if self.streams[direction].cut().is_some() {
+            self.give_up_cut(direction, emit);
+            return;
+        }
         // The other direction first, as far as it is known to have been received.
         let awaited = self.streams[direction].held.first().and_then(|(_, piece)| piece.acknowledged);
         let other = &self.streams[!direction];

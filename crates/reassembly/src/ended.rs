@@ -16,7 +16,7 @@ use crate::key::{FlowKey, Side};
 use crate::{FlowLimits, LateSegment, StreamOctets};
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ended {
     pub(crate) key: FlowKey,
     pub(crate) last_seen: Timestamp,
@@ -72,6 +72,20 @@ impl Ended {
         }
         self.last_seen = self.last_seen.max(segment.timestamp);
         Claim::Own
+    }
+
+    /// Whether a segment is a copy of one of this connection's, captured when the next one had begun: its SYN, or octets
+    /// that have a place in its stream and, as far as is known, none in the next one's.
+    pub(crate) fn is_copy(&self, side: Side, segment: &Segment<'_>, limits: &FlowLimits, of_next: bool) -> bool {
+        if segment.timestamp.since(self.last_seen) > limits.linger_time {
+            return false;
+        }
+        let own = self.streams[self.direction(side)];
+        if segment.flags.syn {
+            return own.beginning == Beginning::At(segment.seq.plus(1));
+        }
+        let payload = segment.payload.len() as u64;
+        !of_next && payload > 0 && own.overlap(segment) == payload
     }
 
     fn direction(&self, side: Side) -> Direction {

@@ -21,6 +21,7 @@ use crate::conversation::{Conversation, Emit};
 use crate::ended::{Ended, Extent};
 use crate::event::{Direction, FlowEnd, FlowObserver, FlowStart, PerDirection};
 use crate::key::{FlowKey, Side};
+use crate::leap::{is_apart, is_confirmed};
 use crate::stream::{Stream, StreamOctets};
 
 /// A connection with what its observer keeps for it. Owned: it can be moved to another table or thread.
@@ -30,9 +31,12 @@ pub struct Flow<S> {
     state: S,
     conversation: Conversation,
     originator_side: Side,
-    fins: PerDirection<bool>,
+    /// FINs of a connection that its observer ignores: nobody knows any more whether they are in the window.
+    unheard_fins: PerDirection<bool>,
     reset: bool,
     pending_syn: Option<PendingSyn>,
+    /// The time of the packet before, if it was too far away to be believed.
+    leap: Option<Timestamp>,
 }
 
 /// What is known of a connection besides its octets.
@@ -131,9 +135,10 @@ impl<S> Flow<S> {
             info,
             conversation: Conversation::default(),
             originator_side,
-            fins: PerDirection::default(),
+            unheard_fins: PerDirection::default(),
             reset: false,
             pending_syn: None,
+            leap: None,
         }
     }
 
@@ -160,7 +165,7 @@ impl<S> Flow<S> {
     /// Whether this segment belongs to this connection or shows that another one has taken its place.
     pub(crate) fn claim(&mut self, side: Side, segment: &Segment<'_>, limits: &FlowLimits) -> Claim {
         let silence = segment.timestamp.since(self.info.last_seen);
-        if silence > self.patience(limits) {
+        if silence > self.patience(limits) && !self.leaps_alone(side, segment, limits) {
             return if segment.flags.rst { Claim::Tail } else { Claim::Next(None) };
         }
         let direction = self.direction(side);
@@ -173,7 +178,8 @@ impl<S> Flow<S> {
             {
                 return Claim::Next(Some((pending.isn, pending.timestamp)));
             }
-            if own.beginning().can_be(segment.seq) || (own.is_untouched() && !self.has_ended()) {
+            let is_first = own.may_begin_at(segment.seq) || (own.is_untouched() && !self.has_ended());
+            if is_first || own.beginning().can_be(segment.seq) {
                 return Claim::Own;
             }
             if self.has_ended() {
@@ -211,12 +217,20 @@ impl<S> Flow<S> {
         observer: &mut O,
     ) {
         let direction = self.direction(side);
+        let timestamp = self.time_of(segment.timestamp, limits);
+        let put_right;
+        let segment = if timestamp == segment.timestamp {
+            segment
+        } else {
+            put_right = Segment { timestamp, ..*segment };
+            &put_right
+        };
         self.info.first_seen = self.info.first_seen.min(segment.timestamp);
         self.info.last_seen = self.info.last_seen.max(segment.timestamp);
         if segment.flags.syn {
             self.info.start = FlowStart::Handshake;
         }
-        self.fins[direction] |= segment.flags.fin;
+        self.unheard_fins[direction] |= segment.flags.fin && self.conversation.ignored;
         if segment.flags.rst {
             // RFC 9293 §3.5.3: the text of a reset is a diagnosis, not part of the stream.
             self.conversation.streams[direction].octets.discard(segment.payload.len());
@@ -226,6 +240,30 @@ impl<S> Flow<S> {
         self.tell(observer, |conversation, emit| {
             conversation.segment(direction, segment, limits, emit);
         });
+    }
+
+    /// Whether a packet behind a long silence may only have a corrupt time: it goes on where the connection was, and no
+    /// other packet has confirmed that time.
+    fn leaps_alone(&self, side: Side, segment: &Segment<'_>, limits: &FlowLimits) -> bool {
+        let is_confirmed = is_confirmed(self.info.last_seen, self.leap, segment.timestamp, limits.idle_time);
+        let begins =
+            segment.flags.syn && !self.conversation.streams[self.direction(side)].beginning().can_be(segment.seq);
+        !is_confirmed && !begins && !segment.flags.rst && !self.has_ended() && self.is_near(side, segment)
+    }
+
+    /// The time of a packet; that of the one before where it is too far from it, until a second packet confirms it.
+    fn time_of(&mut self, time: Timestamp, limits: &FlowLimits) -> Timestamp {
+        if !is_apart(self.info.last_seen, time, limits.idle_time) {
+            self.leap = None;
+            return time;
+        }
+        if is_confirmed(self.info.last_seen, self.leap, time, limits.idle_time) {
+            // It was the time before that was corrupt.
+            (self.leap, self.info.first_seen, self.info.last_seen) = (None, time, time);
+            return time;
+        }
+        self.leap = Some(time);
+        self.info.last_seen
     }
 
     /// Counts the octets of a segment that proved to be no part of the connection.
@@ -259,7 +297,7 @@ impl<S> Flow<S> {
 
     /// The same in the direction that holds more.
     pub(crate) fn largest_held_cost(&self) -> usize {
-        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held.cost());
+        let costs = Direction::BOTH.map(|direction| self.conversation.streams[direction].held_cost());
         costs.into_iter().max().unwrap_or(0)
     }
 
@@ -324,6 +362,11 @@ impl<S> Flow<S> {
         }
     }
 
+    /// Whether the number of a segment is one that the other side expects, or near it.
+    pub(crate) fn is_near(&self, side: Side, segment: &Segment<'_>) -> bool {
+        self.conversation.streams[self.direction(side)].is_near(segment.seq)
+    }
+
     pub(crate) fn last_seen(&self) -> Timestamp {
         self.info.last_seen
     }
@@ -352,13 +395,14 @@ impl<S> Flow<S> {
     }
 
     fn is_closed(&self) -> bool {
-        Direction::BOTH
-            .iter()
-            .all(|&direction| self.fins[direction] || (!self.conversation.streams[direction].seen && self.any_fin()))
+        Direction::BOTH.iter().all(|&direction| {
+            self.has_fin(direction) || (!self.conversation.streams[direction].seen && self.has_fin(!direction))
+        })
     }
 
-    fn any_fin(&self) -> bool {
-        self.fins.from_originator || self.fins.from_responder
+    /// Whether a side has sent a FIN that counts.
+    fn has_fin(&self, direction: Direction) -> bool {
+        self.unheard_fins[direction] || self.conversation.streams[direction].fin.is_some()
     }
 
     fn tell<O: FlowObserver<State = S>>(
@@ -504,7 +548,14 @@ mod tests {
     fn after_the_idle_time_octets_are_of_another_connection_and_a_reset_of_none() {
         let late = Timestamp::from_nanos(601 * 1_000_000_000);
         let data = Segment { timestamp: late, ..segment(true, 106, Some(301), "", "x") };
-        assert!(matches!(claim(&mut established(), &data), Claim::Next(None)));
+        assert!(matches!(claim(&mut established(), &data), Claim::Own), "one packet may have a corrupt time");
+        let mut leapt = established();
+        feed(&mut leapt, &data);
+        assert!(matches!(claim(&mut leapt, &data), Claim::Next(None)), "two have not");
+        let far = Segment { seq: SeqNumber::new(1 << 30), ..data };
+        assert!(matches!(claim(&mut established(), &far), Claim::Next(None)));
+        let syn = Segment { timestamp: late, ..segment(true, 106, None, "S", "") };
+        assert!(matches!(claim(&mut established(), &syn), Claim::Next(None)));
         let reset = Segment { timestamp: late, ..segment(true, 106, Some(301), "R", "") };
         assert!(matches!(claim(&mut established(), &reset), Claim::Tail));
         let in_time = Segment { timestamp: Timestamp::from_nanos(600 * 1_000_000_000), ..data };

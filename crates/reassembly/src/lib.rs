@@ -18,6 +18,7 @@
 //! | `key` | the 4-tuple without a direction |
 //! | `event` | what an observer is told |
 //! | `assembler` | octets of one direction that wait for earlier ones |
+//! | `beyond` | octets outside the receiver's window |
 //! | `overlap` | octets that come once more |
 //! | `history` | the last octets of one direction that were delivered |
 //! | `stream` | one direction: sequence numbers to 64-bit offsets, what was acknowledged, FIN |
@@ -25,12 +26,14 @@
 //! | `flow` | one connection: handshake, reuse of the 4-tuple, end |
 //! | `handshake` | a connection that has not shown more than that |
 //! | `ended` | what is remembered of a connection that is over |
+//! | `leap` | packet times that are not believed |
 //! | `table` | all connections: look-up, idle time, limits |
 //! | `slot` | a connection's place in the table, and what it has shown |
 //! | `chain` | the order in which connections were last seen, began to wait, or grew |
 //! | `limits` | every bound, with its default and unit |
 
 mod assembler;
+mod beyond;
 mod chain;
 mod conversation;
 mod ended;
@@ -39,6 +42,7 @@ mod flow;
 mod handshake;
 mod history;
 mod key;
+mod leap;
 mod limits;
 mod overlap;
 mod slot;

@@ -2,7 +2,7 @@
 
 use capture::Timestamp;
 
-use crate::assembler::{Duplicate, Incoming};
+use crate::assembler::{Assembler, Duplicate, Incoming};
 use crate::conversation::{Conversation, Emit};
 use crate::event::{Comparison, Direction, Interest, StreamEvent};
 use crate::stream::Stream;
@@ -39,15 +39,40 @@ impl Conversation {
 
     /// Keeps what is new of a segment until its turn comes.
     pub(crate) fn hold(&mut self, direction: Direction, at: u64, new: &Incoming<'_>, later: u64, emit: &mut Emit<'_>) {
+        let held = std::mem::take(&mut self.streams[direction].held);
+        self.streams[direction].held = self.insert(held, direction, at, new, later, emit);
+    }
+
+    /// Keeps what is new of a segment outside the window.
+    pub(crate) fn hold_beyond(
+        &mut self,
+        direction: Direction,
+        at: u64,
+        new: &Incoming<'_>,
+        later: u64,
+        emit: &mut Emit<'_>,
+    ) {
+        let beyond = std::mem::take(&mut self.streams[direction].beyond);
+        self.streams[direction].beyond = self.insert(beyond, direction, at, new, later, emit);
+    }
+
+    fn insert(
+        &mut self,
+        mut held: Assembler,
+        direction: Direction,
+        at: u64,
+        new: &Incoming<'_>,
+        later: u64,
+        emit: &mut Emit<'_>,
+    ) -> Assembler {
         let Self { streams, ignored, .. } = self;
         let stream = &mut streams[direction];
-        let mut held = std::mem::take(&mut stream.held);
         held.insert(at, new, |Duplicate { offset, len, first_len, conflicting }| {
             let comparison =
                 if conflicting { Comparison::Different { first: first_len, later } } else { Comparison::Same };
             Overlap { direction, offset, len, comparison }.tell(stream, ignored, new.timestamp, emit);
         });
-        stream.held = held;
+        held
     }
 }
 

@@ -15,6 +15,8 @@ use crate::key::FlowKey;
 #[derive(Debug)]
 pub(crate) struct Slot<S> {
     pub(crate) entry: Entry<S>,
+    /// The connection of the same 4-tuple before it.
+    pub(crate) predecessor: Option<Box<Ended>>,
     pub(crate) rank: Rank,
     pub(crate) is_waiting: bool,
     pub(crate) by_rank: Links,
@@ -69,6 +71,7 @@ impl<S> Slot<S> {
     pub(crate) fn new(entry: Entry<S>) -> Self {
         Self {
             entry,
+            predecessor: None,
             rank: Rank::Silent,
             by_rank: Links::default(),
             is_waiting: false,
@@ -86,6 +89,15 @@ impl<S> Entry<S> {
             Self::Handshake(handshake) => Some(handshake.key()),
             Self::Flow(flow) => Some(&flow.info().key),
             Self::Ended(ended) => Some(&ended.key),
+        }
+    }
+
+    /// What is remembered of it when another one takes its place.
+    pub(crate) fn remembered(&self) -> Option<Ended> {
+        match self {
+            Self::Flow(flow) => Some(flow.remembered()),
+            Self::Ended(ended) => Some(ended.clone()),
+            Self::Handshake(_) | Self::Free => None,
         }
     }
 
@@ -124,7 +136,7 @@ mod tests {
     /// Ten million SYNs must not need much memory: a connection that has shown no octet has no streams.
     #[test]
     fn a_handshake_takes_a_fraction_of_the_memory_of_a_flow() {
-        assert!(size_of::<Slot<()>>() <= 216, "{} octets", size_of::<Slot<()>>());
+        assert!(size_of::<Slot<()>>() <= 224, "{} octets", size_of::<Slot<()>>());
         assert!(size_of::<Slot<()>>() < size_of::<Flow<()>>() / 2);
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     pub(crate) origin_is_settled: bool,
     /// Whether any segment of this direction was captured.
     pub(crate) seen: bool,
+    /// Whether an earlier beginning than the one known was waited for long enough.
+    pub(crate) was_awaited: bool,
     /// Offset of the next octet to deliver.
     pub(crate) next: u64,
     /// Offset up to which the other side has acknowledged, the FIN not counted.
@@ -42,6 +44,9 @@ pub(crate) struct Stream {
     /// Since when the other side has acknowledged octets that the capture has not shown.
     pub(crate) stalled_since: Option<Timestamp>,
     pub(crate) held: Assembler,
+    /// Octets outside the window, and a FIN.
+    pub(crate) beyond: Assembler,
+    pub(crate) fin_beyond: Option<u64>,
     /// Of what was delivered to an observer that follows.
     pub(crate) history: Option<Box<History>>,
     pub(crate) octets: StreamOctets,
@@ -95,6 +100,9 @@ const WINDOW: i64 = 1 << 30;
 /// > … the shift count must be limited to 14 (RFC 7323 §2.3).
 const LARGEST_SHIFT: u8 = 14;
 
+/// A SYN that is captured behind octets of its own side is not further away from them than this.
+const NEAR: i64 = 1 << 20;
+
 /// A stream picked up in the middle can still begin earlier while no more pieces than this wait.
 const MOVABLE_PIECES: usize = 64;
 
@@ -102,7 +110,7 @@ impl Stream {
     /// Records the SYN. Its sequence number is one before the first octet's (RFC 9293 §3.4). Returns by how much
     /// offsets have become larger.
     pub(crate) fn on_syn(&mut self, isn: SeqNumber) -> i64 {
-        if !self.is_untouched() {
+        if !self.is_untouched() && !self.may_begin_at(isn) {
             return 0;
         }
         let moved = self.move_origin(isn.plus(1));
@@ -128,6 +136,23 @@ impl Stream {
         !self.origin_is_settled && self.is_empty()
     }
 
+    /// Whether what has been placed by the origin can be behind a SYN with this number, which is captured late.
+    pub(crate) fn may_begin_at(&self, isn: SeqNumber) -> bool {
+        let distance = self.origin.map(|origin| i64::from(origin.distance_from(isn.plus(1))));
+        self.may_move() && distance.is_some_and(|distance| (0..=NEAR).contains(&distance))
+    }
+
+    /// Whether the octets that come first are perhaps not the first: picked up in the middle, or before the SYN.
+    fn may_move(&self) -> bool {
+        !self.origin_is_settled && self.next == 0 && !self.half_closed
+    }
+
+    /// Whether an earlier beginning may still turn up. Where `syn_seen` says that the other side's SYN was captured, this
+    /// side has answered it; else it is the beginning if the other side has received what stands there.
+    pub(crate) fn awaits_beginning(&self, syn_seen: bool) -> bool {
+        self.may_move() && !self.was_awaited && (syn_seen || !self.seen || self.acknowledged == 0)
+    }
+
     /// How it began, as far as is known.
     pub(crate) fn beginning(&self) -> Beginning {
         self.origin.map_or(Beginning::Unseen, Beginning::At)
@@ -137,10 +162,9 @@ impl Stream {
     /// larger.
     pub(crate) fn assume_origin(&mut self, seq: SeqNumber) -> i64 {
         let Some(origin) = self.origin else { return self.move_origin(seq) };
-        // Picked up in the middle, and an earlier octet turns up before any was delivered.
-        let may_move = !self.origin_is_settled && self.next == 0 && !self.half_closed;
+        // An earlier octet turns up before any was delivered.
         let distance = i64::from(seq.distance_from(origin));
-        if may_move && (-WINDOW..0).contains(&distance) && self.held.pieces() <= MOVABLE_PIECES {
+        if self.may_move() && (-WINDOW..0).contains(&distance) && self.held.pieces() <= MOVABLE_PIECES {
             return self.move_origin(seq);
         }
         0
@@ -192,6 +216,50 @@ impl Stream {
         self.window_edge = Some(self.window_edge.map_or(edge, |before| before.max(edge)));
     }
 
+    /// Offset up to which the receiver has taken or may have taken octets, as far as its windows were captured.
+    pub(crate) fn reach(&self) -> u64 {
+        self.window_edge.map_or(u64::MAX, |edge| edge.max(self.acknowledged))
+    }
+
+    /// Up to which offset octets beyond the window that begin at `first` are of the stream after all.
+    pub(crate) fn admits(&self, first: u64, is_over: bool) -> u64 {
+        let received = self.acknowledged.max(self.next);
+        if is_over && first <= self.next { u64::MAX } else { received }
+    }
+
+    /// Whether the receiver looks at what a segment with this number acknowledges.
+    ///
+    /// > If an incoming segment is not acceptable, an acknowledgment should be sent in reply … After sending the
+    /// > acknowledgment, drop the unacceptable segment (RFC 9293 §3.10.7.4).
+    ///
+    /// A copy of what was received is not acceptable either, but what it acknowledges is old, and does no harm.
+    pub(crate) fn is_acceptable(&self, seq: SeqNumber) -> bool {
+        if self.origin.is_none() || self.window_edge.is_none() {
+            return true;
+        }
+        // From the SYN or a keep-alive in front of the first octet to the number behind the FIN.
+        let last = self.reach().max(self.seen_end()).saturating_add(1);
+        self.offset_of(seq).is_some_and(|offset| u64::try_from(offset + 1).is_ok_and(|behind| behind <= last + 1))
+    }
+
+    /// Whether this number is within the window, or not far from the octets that were delivered.
+    pub(crate) fn is_near(&self, seq: SeqNumber) -> bool {
+        let distance = self.expected().map(|expected| i64::from(seq.distance_from(expected)));
+        distance.is_none_or(|distance| (-NEAR..=NEAR).contains(&distance))
+            || (self.window_edge.is_some() && self.is_acceptable(seq))
+    }
+
+    /// How many octets that were cut off their segment come next.
+    pub(crate) fn cut(&self) -> Option<u64> {
+        let (offset, piece) = self.held.first()?;
+        (offset == self.next && piece.bytes.is_empty()).then_some(piece.missing)
+    }
+
+    /// Memory that waiting octets take, in octets.
+    pub(crate) fn held_cost(&self) -> usize {
+        self.held.cost() + self.beyond.cost()
+    }
+
     /// Records the option of this side's SYN.
     pub(crate) fn on_window_scale(&mut self, shift: Option<u8>) {
         self.scale = shift.map_or(Scale::Absent, Scale::Shift);
@@ -219,6 +287,12 @@ impl Stream {
         self.held.end_offset().map_or(self.next, |end| end.max(self.next))
     }
 
+    /// The same for the offsets of the other direction that waiting octets acknowledge.
+    pub(crate) fn shift_acknowledged(&mut self, by: i64) {
+        self.held.shift_acknowledged(by);
+        self.beyond.shift_acknowledged(by);
+    }
+
     /// Records where the stream ends; the first FIN counts. One in front of octets that were captured ends nothing.
     pub(crate) fn on_fin(&mut self, offset: u64) {
         if self.fin.is_none() && offset >= self.next && self.held.end_offset().is_none_or(|end| end <= offset) {
@@ -231,6 +305,9 @@ impl Stream {
     ///
     /// A single octet at the very end is more likely a FIN that was not captured: it takes a number too.
     pub(crate) fn acknowledged_hole(&self) -> Option<u64> {
+        if !self.seen {
+            return None;
+        }
         let end = self.acknowledged.min(self.held.first_offset().unwrap_or(u64::MAX));
         let hole = end.checked_sub(self.next).filter(|&len| len > 0)?;
         (hole > 1 || !self.held.is_empty() || self.fin.is_some()).then_some(hole)
@@ -256,10 +333,13 @@ impl Stream {
                 self.acknowledged = self.acknowledged.checked_add_signed(moved).unwrap_or(0);
             }
             self.fin = self.fin.and_then(|fin| fin.checked_add_signed(moved));
+            self.fin_beyond = self.fin_beyond.and_then(|fin| fin.checked_add_signed(moved));
             self.window_edge = self.window_edge.and_then(|edge| edge.checked_add_signed(moved));
             self.excused = 0;
-            if !self.held.is_empty() {
-                self.held.shift(u64::try_from(moved).unwrap_or(0));
+            for waiting in [&mut self.held, &mut self.beyond] {
+                if !waiting.is_empty() {
+                    waiting.shift(u64::try_from(moved).unwrap_or(0));
+                }
             }
         }
         self.origin = Some(origin);

@@ -14,6 +14,7 @@ use crate::chain::Chain;
 use crate::flow::{Claim, Flow};
 use crate::handshake::Handshake;
 use crate::key::{FlowKey, Side};
+use crate::leap::{is_apart, is_confirmed};
 use crate::slot::{BY_HISTORY, BY_RANK, BY_WAIT, Entry, Rank, Slot};
 use crate::{FlowEnd, FlowLimits, FlowObserver, LimitCounts};
 
@@ -85,6 +86,10 @@ impl<S> FlowTable<S> {
         let (key, side) = FlowKey::with_side(segment.source, segment.destination);
         let slot = match self.find(&key) {
             None => self.begin(key, side, segment, observer),
+            Some(slot) if self.is_of_predecessor(slot, side, segment) => {
+                self.discard(slot, side, segment);
+                None
+            }
             Some(slot) if self.advance_handshake(slot, side, segment) => None,
             Some(slot) => {
                 self.make_flow(slot, observer);
@@ -92,9 +97,7 @@ impl<S> FlowTable<S> {
                     Some(Claim::Own) => Some(slot),
                     Some(Claim::Next(earlier_syn)) => self.succeed(slot, key, side, segment, earlier_syn, observer),
                     Some(Claim::Stray) => {
-                        if let Some((flow, _)) = self.flow_mut(slot) {
-                            flow.discard(side, segment);
-                        }
+                        self.discard(slot, side, segment);
                         None
                     }
                     Some(Claim::Tail) | None => {
@@ -110,16 +113,37 @@ impl<S> FlowTable<S> {
         self.expire(observer);
     }
 
-    /// The clock of the table follows the packets. A leap forward counts only when a second packet confirms it: one
-    /// corrupt time must not end every connection.
+    /// Whether the connection in this slot has taken the place of another one, and the segment is a late copy of one of that.
+    fn is_of_predecessor(&self, slot: u32, side: Side, segment: &Segment<'_>) -> bool {
+        let Some(Slot { predecessor: Some(predecessor), entry, .. }) = self.flows.get(slot as usize) else {
+            return false;
+        };
+        let of_next = match entry {
+            Entry::Flow(flow) => flow.is_near(side, segment),
+            Entry::Handshake(_) | Entry::Ended(_) | Entry::Free => false,
+        };
+        predecessor.is_copy(side, segment, &self.limits, of_next)
+    }
+
+    /// Counts the octets of a segment that proved to be no part of the connection.
+    fn discard(&mut self, slot: u32, side: Side, segment: &Segment<'_>) {
+        match self.flow_mut(slot) {
+            Some((flow, _)) => flow.discard(side, segment),
+            None => self.unclaimed_octets += segment.payload.len() as u64,
+        }
+    }
+
+    /// The clock of the table follows the packets. A leap counts only when a second packet confirms it: one corrupt time
+    /// must not end every connection.
     fn advance(&mut self, time: Timestamp) {
         let is_first = self.connections == 0;
-        let leaps = !is_first && time.since(self.now) > self.limits.idle_time;
-        if leaps && self.leap.is_none_or(|earlier| time < earlier) {
-            self.leap = Some(time);
+        let idle_time = self.limits.idle_time;
+        if is_first || !is_apart(self.now, time, idle_time) {
+            (self.now, self.leap) = (self.now.max(time), None);
+        } else if is_confirmed(self.now, self.leap, time, idle_time) {
+            (self.now, self.leap) = (time, None);
         } else {
-            self.now = self.now.max(time);
-            self.leap = None;
+            self.leap = Some(time);
         }
     }
 
@@ -194,12 +218,19 @@ impl<S> FlowTable<S> {
         let idle = self
             .flow_mut(old)
             .is_some_and(|(flow, limits)| segment.timestamp.since(flow.last_seen()) > flow.patience(limits));
+        let predecessor = self.flows.get(old as usize).and_then(|place| place.entry.remembered());
         self.end(old, if idle { FlowEnd::Idle } else { FlowEnd::Replaced }, observer);
-        let Some((isn, timestamp)) = earlier_syn else {
-            return self.begin(key, side, segment, observer);
+        let slot = match earlier_syn {
+            None => self.begin(key, side, segment, observer),
+            Some((isn, timestamp)) => {
+                let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
+                Some(self.insert(&key, Entry::Flow(Box::new(flow))))
+            }
         };
-        let flow = Flow::open(key, side, segment, observer).with_earlier_syn(isn, timestamp);
-        Some(self.insert(&key, Entry::Flow(Box::new(flow))))
+        if let Some(place) = self.find(&key).and_then(|slot| self.flows.get_mut(slot as usize)) {
+            place.predecessor = predecessor.map(Box::new);
+        }
+        slot
     }
 
     fn find(&self, key: &FlowKey) -> Option<u32> {
@@ -425,7 +456,8 @@ impl<S> FlowTable<S> {
     /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
     /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
     fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        if self.now <= self.due {
+        // While a leap is not confirmed it may be the clock that is wrong.
+        if self.now <= self.due || self.leap.is_some() {
             return;
         }
         self.due = Timestamp::from_nanos(i64::MAX);

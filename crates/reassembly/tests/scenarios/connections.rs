@@ -145,6 +145,43 @@ fn one_corrupt_time_ends_no_other_connection() {
     assert!(recorder.flows.iter().any(|flow| flow.story == " >firstsecond"), "{:?}", recorder.flows);
 }
 
+/// One packet with a time of its own, whichever it is, changes nothing of its own connection either.
+#[test]
+fn one_corrupt_time_ends_not_its_own_connection() {
+    let plain: Vec<Seg> = after_handshake([
+        s(500).ack(100).data("220-"),
+        c(100).ack(504).data("NOOP"),
+        s(504).ack(104).data("250-"),
+        c(104).ack(508).data("QUIT"),
+        s(508).ack(108).data("221-"),
+    ]);
+    let plain: Vec<Seg> = plain.into_iter().zip(0..).map(|(seg, millis)| seg.at(50_000_000 + millis)).collect();
+    let expected = one(&plain);
+    for wrong in [50_000_000 + 3_600_000, 50_000_000 + 365 * 86_400_000, 5_000] {
+        for at in 1..plain.len() {
+            let mut segments = plain.clone();
+            segments[at].millis = wrong;
+            let seen = one(&segments);
+            assert_eq!((&seen.story, seen.end, seen.octets), (&expected.story, expected.end, expected.octets), "{at}");
+            assert!(seen.last_seen < 50_000_100, "{at}");
+        }
+    }
+}
+
+/// The time of the first packet is believed until two others speak against it.
+#[test]
+fn a_corrupt_time_at_the_beginning_is_put_right() {
+    for wrong in [900_000_000, 5_000] {
+        let mut segments =
+            after_handshake([s(500).ack(100).data("220-"), c(100).ack(504).data("NOOP"), s(504).ack(104).data("250-")]);
+        for (seg, millis) in segments.iter_mut().zip(0..) {
+            seg.millis = if millis == 0 { wrong } else { 50_000_000 + millis };
+        }
+        let flows = watch(&segments);
+        assert!(flows.iter().any(|flow| flow.story == " <220- >NOOP <250-"), "{flows:?}");
+    }
+}
+
 #[test]
 fn a_hole_nobody_acknowledged_is_waited_for() {
     let seen = one(&after_handshake([c(104).data("QUIT"), s(500).ack(100).at(90_000), c(100).data("NOOP").at(90_500)]));
@@ -191,6 +228,52 @@ fn the_limit_of_the_table_makes_a_gap() {
 fn what_the_snap_length_cut_is_a_gap() {
     let seen = one(&after_handshake([c(100).data("ab").cut(8), c(110).data("kl"), c(122).data("wx"), c(112).cut(10)]));
     assert_eq!(seen.story, " >ab >[SnapLength_8] >kl >[SnapLength_10] >wx");
+}
+
+/// Two taps, one of which keeps only the beginning of a packet. RFC 9293 §3.10.7.4: what was received before is trimmed off
+/// a copy, and the rest of it is new.
+#[test]
+fn a_whole_copy_behind_one_that_was_cut_is_read() {
+    let whole = after_handshake([
+        s(500).ack(100).data("220-greeting"),
+        c(100).ack(512).data("NOOP,NOOP"),
+        s(512).ack(109).data("250-reply").fin(),
+        c(109).ack(522).fin(),
+        s(522).ack(110),
+    ]);
+    let cut = |seg: &Seg| Seg {
+        payload: seg.payload.iter().copied().take(4).collect(),
+        missing: u32::try_from(seg.payload.len().saturating_sub(4)).unwrap(),
+        ..seg.clone()
+    };
+    let expected = one(&whole).story;
+    for late in [1, 15, 40, 900] {
+        for cut_first in [true, false] {
+            let late_of = |is_cut| if is_cut == cut_first { 0 } else { late };
+            let at = |seg: &Seg, millis: i64, is_cut| seg.clone().at(millis * 10 + late_of(is_cut));
+            let mut both: Vec<Seg> = whole.iter().zip(0..).map(|(seg, millis)| at(&cut(seg), millis, true)).collect();
+            both.extend(whole.iter().zip(0..).map(|(seg, millis)| at(seg, millis, false)));
+            both.sort_by_key(|seg| seg.millis);
+            let seen = one(&both);
+            let octets = |story: &str| story.replace(" >.", "").replace(" <.", "");
+            assert_eq!(octets(&seen.story), octets(&expected), "{late} {cut_first}");
+            assert_eq!((seen.end, seen.octets[0].missing, seen.octets[1].missing), (Some(FlowEnd::Closed), 0, 0));
+        }
+    }
+}
+
+/// Where no copy is whole it is not waited for again, so that little is held.
+#[test]
+fn cut_octets_are_waited_for_once() {
+    let limits = FlowLimits { held_octets_per_direction: 300, ..FlowLimits::default() };
+    let (mut table, mut recorder) = (FlowTable::new(limits), Recorder::default());
+    let mut segments = after_handshake([c(100).data("ab").cut(8), c(110).data("cd").cut(8).at(1000)]);
+    segments.extend((2..40).map(|turn| c(100 + turn * 10).data("xy").cut(8).at(1000 + i64::from(turn))));
+    run(&mut table, &mut recorder, &segments);
+    assert_eq!(table.limit_counts().held_per_direction, 0);
+    let seen = &recorder.flows[0];
+    assert_eq!((seen.octets[0].delivered, seen.octets[0].missing), (80, 320));
+    assert!(seen.story.starts_with(" >ab >[SnapLength_8] >cd >[SnapLength_8] >xy"), "{}", seen.story);
 }
 
 #[test]
@@ -392,7 +475,8 @@ fn one_side_captured() {
 
 #[test]
 fn silence_ends_a_connection_by_its_own_packets() {
-    let seen = watch(&after_handshake([c(100).data("ab"), c(102).data("cd").at(600_001)]));
+    let late = [c(102).data("cd").at(600_001), c(104).data("ef").at(600_002)];
+    let seen = watch(&after_handshake([&[c(100).data("ab")][..], &late].concat()));
     assert_eq!(
         seen.iter().map(|flow| flow.end).collect::<Vec<_>>(),
         [Some(FlowEnd::Idle), Some(FlowEnd::EndOfCapture)]

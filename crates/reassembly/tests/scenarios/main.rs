@@ -5,6 +5,7 @@
 mod connections;
 mod properties;
 mod rfc9293;
+mod windows;
 
 use std::net::SocketAddr;
 
@@ -180,6 +181,10 @@ fn run(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
 }
 
 fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Seg]) {
+    push_all(table, recorder, segments);
+}
+
+fn push_all<O: FlowObserver>(table: &mut FlowTable<O::State>, observer: &mut O, segments: &[Seg]) {
     let client: SocketAddr = "192.0.2.1:40000".parse().unwrap();
     let server: SocketAddr = "198.51.100.2:25".parse().unwrap();
     for seg in segments {
@@ -198,7 +203,7 @@ fn run_open(table: &mut FlowTable<Seen>, recorder: &mut Recorder, segments: &[Se
             timestamp: Timestamp::from_nanos(seg.millis * 1_000_000),
             encapsulation: capture::Encapsulation::default(),
         };
-        table.push(&segment, recorder);
+        table.push(&segment, observer);
     }
 }
 

@@ -41,7 +41,8 @@ proptest! {
     ) {
         let plain = dialogue(&turns);
         let expected = one(&plain);
-        let (opening, rest) = plain.split_at(3);
+        // Behind the SYN of the client anything may come first, its answer too.
+        let (opening, rest) = plain.split_at(1);
         let mut rest: Vec<Seg> = rest.to_vec();
         for pair in order.chunks(2) {
             if let [a, b] = pair { let (a, b) = (a.index(rest.len()), b.index(rest.len())); rest.swap(a, b); }

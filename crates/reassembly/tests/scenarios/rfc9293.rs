@@ -92,7 +92,8 @@ mod copies_of_what_was_delivered {
         assert_eq!(conflicts_with(limits, &segments), [(500, 100, 600, 100)]);
         let none = FlowLimits { compared_octets_per_direction: 0, ..FlowLimits::default() };
         assert_eq!(conflicts_with(none, &segments), []);
-        let behind_a_gap = after_handshake([c(100).data("ab").cut(2), c(104).data("ef"), c(100).data("XXXXXX")]);
+        let gap = [c(100).data("ab").cut(2), c(104).data("ef"), c(106).at(1000)];
+        let behind_a_gap = after_handshake(gap.into_iter().chain([c(100).data("XXXXXX").at(1001)]));
         assert_eq!(conflicts_with(FlowLimits::default(), &behind_a_gap), [(4, 2, 2, 6)]);
     }
 
@@ -117,11 +118,11 @@ mod copies_of_what_was_delivered {
             encapsulation: capture::Encapsulation::default(),
         };
         for port in [1, 2, 3] {
-            table.push(&of(port, 0, "octets"), &mut recorder);
+            table.push(&Segment { flags: c(0).syn().flags, ..of(port, 0, "octets") }, &mut recorder);
         }
         assert_eq!(table.limit_counts().compared_per_table, 1);
         for port in [1, 2, 3] {
-            table.push(&of(port, 0, "OCTETS"), &mut recorder);
+            table.push(&of(port, 1, "OCTETS"), &mut recorder);
         }
         finish(&mut table, &mut recorder);
         let conflicting: Vec<u64> = recorder.flows.iter().map(|flow| flow.octets[0].conflicting).collect();
@@ -498,13 +499,135 @@ mod captures {
         assert_eq!((server.as_str(), seen.octets[1].discarded), ("first second", 0), "{}", seen.story);
     }
 
-    /// What comes before the first octet that was delivered has no place in the stream any more.
+    /// What comes before the first octet that was delivered has no place in the stream any more. It is delivered when the
+    /// other side has acknowledged it, or after the reorder time.
     #[test]
-    fn octets_before_the_first_known_one_are_discarded() {
-        let seen = one(&[c(300).ack(700).data("QUIT"), c(296).ack(700).data("NOOPQUIT!")]);
-        assert_eq!(seen.story, " >QUIT!");
-        let octets = seen.octets[0];
-        assert_eq!((octets.delivered, octets.retransmitted, octets.discarded), (5, 4, 4));
+    fn octets_before_the_first_delivered_one_are_discarded() {
+        let acknowledged = [s(700).ack(304).data("221-").at(1), c(304).ack(704).at(2)];
+        let waited = [c(304).ack(700).at(1000)];
+        for (delivers, story) in [(acknowledged.as_slice(), " >QUIT <221- >!"), (&waited, " >QUIT!")] {
+            let again = c(296).ack(700).data("NOOPQUIT!").at(1001);
+            let seen = one(&[&[c(300).ack(700).data("QUIT")], delivers, &[again]].concat());
+            assert_eq!(seen.story, story);
+            let octets = seen.octets[0];
+            assert_eq!((octets.delivered, octets.retransmitted, octets.discarded), (5, 4, 4));
+        }
+    }
+
+    /// RFC 9293 §3.4: the octets of a stream are in the order of their numbers, whichever the capture shows first.
+    #[test]
+    fn picked_up_in_the_middle_of_pipelined_commands_in_another_order() {
+        let commands = [c(300).ack(700).data("MAIL,"), c(305).ack(700).data("RCPT,"), c(310).ack(700).data("DATA.")];
+        let reply = s(700).ack(315).data("250-").at(3);
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let commands = order.iter().zip(0..).map(|(&at, millis): (&usize, i64)| commands[at].clone().at(millis));
+            let seen = one(&commands.clone().chain([reply.clone()]).collect::<Vec<_>>());
+            assert_eq!(seen.story, " >MAIL,RCPT,DATA. <250-", "{order:?}");
+            let seen = one(&[reply.clone()].into_iter().chain(commands).collect::<Vec<_>>());
+            assert_eq!(seen.story, " <MAIL,RCPT,DATA. >250-", "{order:?}, reply first");
+        }
+    }
+
+    /// Two taps, one for each direction, merged with different clocks. RFC 9293 §3.10.7.4: what acknowledges octets was
+    /// sent behind them.
+    #[test]
+    fn one_side_as_a_whole_later_than_the_other() {
+        for client_is_late in [false, true] {
+            for late in [2, 50, 900] {
+                let mut segments = whole();
+                for (seg, millis) in segments.iter_mut().zip(0..) {
+                    seg.millis = if seg.from_client == client_is_late { millis + late } else { millis };
+                }
+                segments.sort_by_key(|seg| seg.millis);
+                let seen = one(&segments);
+                // Of two FINs that cross neither is the first.
+                let octets = seen.story.replace(" >.", "").replace(" <.", "");
+                assert_eq!(octets, " <220- >NOOP <250- >QUIT <221-", "{client_is_late} {late}");
+                assert_eq!((seen.originator_port, seen.octets[0].missing + seen.octets[1].missing), (40_000, 0));
+                assert_eq!((seen.start, seen.end), (Some(FlowStart::Handshake), Some(FlowEnd::Closed)));
+            }
+        }
+    }
+
+    /// §3.5, figure 6: octets come behind the SYN, whichever is captured first.
+    #[test]
+    fn a_handshake_in_any_order_with_the_first_octets() {
+        let greeting = s(500).ack(100).data("220-");
+        let command = c(100).ack(504).data("NOOP");
+        let reply = s(504).ack(104).data("250-");
+        let segments = [handshake(99, 499), vec![greeting, command, reply]].concat();
+        for order in permutations(segments.len()) {
+            let shuffled: Vec<Seg> =
+                order.iter().zip(0..).map(|(&at, millis)| segments[at].clone().at(millis)).collect();
+            let seen = one(&shuffled);
+            let expected = if seen.originator_port == 25 { " >220- <NOOP >250-" } else { " <220- >NOOP <250-" };
+            assert_eq!((seen.story.as_str(), seen.start), (expected, Some(FlowStart::Handshake)), "{order:?}");
+        }
+    }
+
+    fn permutations(len: usize) -> Vec<Vec<usize>> {
+        (0..len).fold(vec![Vec::new()], |shorter, next| {
+            let with_next = |order: Vec<usize>| {
+                (0..=order.len()).map(move |at| [&order[..at], &[next], &order[at..]].concat()).collect::<Vec<_>>()
+            };
+            shorter.into_iter().flat_map(with_next).collect()
+        })
+    }
+
+    /// A side that was never captured is waited for once, and not for longer than the reorder time.
+    #[test]
+    fn the_only_side_captured_waits_for_the_other_once() {
+        let until = |segments: &[Seg]| {
+            let (mut table, mut recorder) = (FlowTable::new(FlowLimits::default()), Stories::default());
+            push_all(&mut table, &mut recorder, segments);
+            recorder.0
+        };
+        let only = [
+            c(99).syn(),
+            c(100).ack(500).at(20),
+            c(100).ack(524).data("EHLO").at(50),
+            c(104).ack(600).data("MAIL").at(1049),
+            c(108).ack(610).data("RCPT").at(1050),
+            c(112).ack(620).data("DATA").at(1051),
+        ];
+        assert_eq!(until(&only[..4]), "");
+        assert_eq!(until(&only[..5]), "EHLOMAILRCPT");
+        assert_eq!(until(&only), "EHLOMAILRCPTDATA");
+        assert_eq!(one(&only).octets[1], StreamOctets::default());
+    }
+
+    /// The limits hold for what waits for a side that was not captured; it is not waited for behind them.
+    #[test]
+    fn the_limit_ends_the_wait_for_the_other_side() {
+        let limits = FlowLimits { held_octets_per_direction: 1_000, ..FlowLimits::default() };
+        let (mut table, mut recorder) = (FlowTable::new(limits), Stories::default());
+        let text = "x".repeat(600);
+        let only = [c(99).syn(), c(100).ack(524).data(&text), c(700).ack(524).data(&text), c(1300).ack(600).data("x")];
+        push_all(&mut table, &mut recorder, &only);
+        assert_eq!((recorder.0.len(), table.limit_counts().held_per_direction), (1201, 1));
+    }
+
+    /// All octets that were delivered.
+    #[derive(Default)]
+    struct Stories(String);
+
+    impl FlowObserver for Stories {
+        type State = ();
+
+        fn open(&mut self, _: &FlowInfo) {}
+
+        fn event(&mut self, _: &FlowInfo, (): &mut (), event: StreamEvent<'_>) -> Interest {
+            match event {
+                StreamEvent::Data { bytes, .. } => self.0 += std::str::from_utf8(bytes).unwrap(),
+                StreamEvent::Gap { .. } => self.0 += "[gap]",
+                _ => {}
+            }
+            Interest::Follow
+        }
+
+        fn close(&mut self, _: Flow<()>, _: FlowEnd) -> Option<u64> {
+            None
+        }
     }
 
     /// Duplicates of both directions, FINs and the handshake, long after the end but within the time a stack remembers it.
