@@ -449,7 +449,7 @@ impl Dialogue {
     }
 
     fn attach_chunks(&mut self, chunks: Body) {
-        if let Err(chunks) = self.queue.attach(chunks) {
+        if let Some(chunks) = self.queue.attach(chunks) {
             self.transactions.late_message(chunks);
         }
     }

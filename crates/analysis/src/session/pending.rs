@@ -175,15 +175,15 @@ impl Queue {
         self.items.is_empty()
     }
 
-    /// Gives the chunks of a message to the BDAT LAST that ended them, if it is still here.
-    pub(crate) fn attach(&mut self, chunks: Body) -> Result<(), Body> {
+    /// Gives the chunks of a message to the BDAT LAST that ended them. If it is no longer here, they come back.
+    pub(crate) fn attach(&mut self, chunks: Body) -> Option<Body> {
         for pending in self.items.iter_mut().rev() {
             if let Kind::Bdat { last: true, body: body @ None, .. } = &mut pending.kind {
                 *body = Some(chunks);
-                return Ok(());
+                return None;
             }
         }
-        Err(chunks)
+        Some(chunks)
     }
 }
 
@@ -271,9 +271,9 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(pending(kind("BDAT 1")));
         let body = || Body::new(MessageOptions::default());
-        assert!(queue.attach(body()).is_err(), "no chunk was the last");
+        assert!(queue.attach(body()).is_some(), "no chunk was the last");
         queue.push(pending(kind("BDAT 1 LAST")));
-        assert!(queue.attach(body()).is_ok());
-        assert!(queue.attach(body()).is_err(), "it has its message");
+        assert!(queue.attach(body()).is_none());
+        assert!(queue.attach(body()).is_some(), "it has its message");
     }
 }
