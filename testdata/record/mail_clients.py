@@ -137,5 +137,5 @@ def gpg(*arguments, data=None):
 
 def stored(needle):
     """The last message with this text that aiosmtpd has kept, octet for octet after dot-unstuffing."""
-    found = [p for p in sorted((servers.SCRATCH / "sink").glob("*.eml")) if needle in p.read_bytes()]
-    return found[-1].read_bytes()
+    found = [path for path in (servers.SCRATCH / "sink").glob("*.eml") if needle in path.read_bytes()]
+    return max(found, key=lambda path: path.stat().st_mtime_ns).read_bytes()
