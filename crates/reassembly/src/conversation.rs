@@ -162,6 +162,20 @@ impl Conversation {
         acknowledged.is_some_and(|offset| u64::try_from(offset).is_ok_and(|offset| offset <= other.seen_end()))
     }
 
+    /// How far each side has come, as captured or as acknowledged.
+    pub(crate) fn reached(&self) -> PerDirection<u64> {
+        let reached = |stream: &Stream| stream.seen_end().max(stream.acknowledged);
+        PerDirection {
+            from_originator: reached(&self.streams.from_originator),
+            from_responder: reached(&self.streams.from_responder),
+        }
+    }
+
+    /// Whether octets of both sides behind these were received.
+    pub(crate) fn is_acknowledged_behind(&self, reached: PerDirection<u64>) -> bool {
+        Direction::BOTH.iter().all(|&direction| self.streams[direction].acknowledged > reached[direction])
+    }
+
     /// Sequence numbers, acknowledgments and the SYN; returns the offset of the other side that is acknowledged.
     fn headers(&mut self, direction: Direction, segment: &Segment<'_>) -> Option<u64> {
         let own = &mut self.streams[direction];

@@ -67,7 +67,7 @@ impl Ended {
         if segment.flags.syn && !own.beginning.can_be(segment.seq) {
             return Claim::Next(None);
         }
-        if !segment.payload.is_empty() && !segment.flags.rst && own.is_far_from(segment) {
+        if !segment.flags.rst && own.is_far_from(segment) {
             return Claim::Next(None);
         }
         self.last_seen = self.last_seen.max(segment.timestamp);
@@ -111,8 +111,8 @@ const FAR: u64 = 1 << 20;
 
 impl Extent {
     /// Whether the octets of a segment are so far before or behind the stream that they cannot be of it.
-    fn is_far_from(&self, segment: &Segment<'_>) -> bool {
-        let Some(end) = self.end else { return false };
+    pub(crate) fn is_far_from(&self, segment: &Segment<'_>) -> bool {
+        let Some(end) = self.end.filter(|_| !segment.payload.is_empty()) else { return false };
         let distance = i64::from(segment.seq.distance_from(end));
         let allowed = if distance > 0 { FAR } else { self.octets.saturating_add(FAR) };
         distance.unsigned_abs() > allowed

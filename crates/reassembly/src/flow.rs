@@ -33,7 +33,8 @@ pub struct Flow<S> {
     originator_side: Side,
     /// FINs of a connection that its observer ignores: nobody knows any more whether they are in the window.
     unheard_fins: PerDirection<bool>,
-    reset: bool,
+    /// How far both sides had come when a reset ended it.
+    reset: Option<PerDirection<u64>>,
     pending_syn: Option<PendingSyn>,
     /// The time of the packet before, if it was too far away to be believed.
     leap: Option<Timestamp>,
@@ -136,7 +137,7 @@ impl<S> Flow<S> {
             conversation: Conversation::default(),
             originator_side,
             unheard_fins: PerDirection::default(),
-            reset: false,
+            reset: None,
             pending_syn: None,
             leap: None,
         }
@@ -197,6 +198,9 @@ impl<S> Flow<S> {
         if self.confirms_second_answer(direction, segment) {
             return Claim::Own;
         }
+        if self.has_ended() && !segment.flags.rst && self.extent(direction).is_far_from(segment) {
+            return Claim::Next(None);
+        }
         if let Some(pending) = self.pending_syn
             && pending.direction == direction
             && !segment.payload.is_empty()
@@ -234,12 +238,18 @@ impl<S> Flow<S> {
         if segment.flags.rst {
             // RFC 9293 §3.5.3: the text of a reset is a diagnosis, not part of the stream.
             self.conversation.streams[direction].octets.discard(segment.payload.len());
-            self.reset |= self.conversation.accepts_reset(direction, segment);
+            if self.conversation.accepts_reset(direction, segment) {
+                self.reset.get_or_insert(self.conversation.reached());
+            }
             return;
         }
         self.tell(observer, |conversation, emit| {
             conversation.segment(direction, segment, limits, emit);
         });
+        // Both sides go on and receive what the other one says: neither took it.
+        if self.reset.is_some_and(|reached| self.conversation.is_acknowledged_behind(reached)) {
+            self.reset = None;
+        }
     }
 
     /// Whether a packet behind a long silence may only have a corrupt time: it goes on where the connection was, and no
@@ -318,12 +328,12 @@ impl<S> Flow<S> {
 
     /// Whether the capture shows its end. Where one side was not captured, the other one's FIN has to do.
     pub(crate) fn has_ended(&self) -> bool {
-        self.reset || self.is_closed()
+        self.reset.is_some() || self.is_closed()
     }
 
     /// How it ended, `otherwise` where the capture shows no end of its own.
     pub(crate) fn end_or(&self, otherwise: FlowEnd) -> FlowEnd {
-        match (self.is_closed(), self.reset) {
+        match (self.is_closed(), self.reset.is_some()) {
             (true, _) => FlowEnd::Closed,
             (false, true) => FlowEnd::Reset,
             (false, false) => otherwise,
@@ -344,22 +354,22 @@ impl<S> Flow<S> {
 
     /// What is remembered of it once it was handed over.
     pub(crate) fn remembered(&self) -> Ended {
-        let Conversation { streams, ignored, .. } = &self.conversation;
-        let extent = |direction| {
-            let stream: &Stream = &streams[direction];
-            Extent { beginning: stream.beginning(), end: stream.expected(), octets: stream.next }
-        };
         Ended {
             key: self.info.key,
             last_seen: self.info.last_seen,
             number: None,
             originator: self.originator_side,
             streams: PerDirection {
-                from_originator: extent(Direction::FromOriginator),
-                from_responder: extent(Direction::FromResponder),
+                from_originator: self.extent(Direction::FromOriginator),
+                from_responder: self.extent(Direction::FromResponder),
             },
-            ignored: *ignored,
+            ignored: self.conversation.ignored,
         }
+    }
+
+    fn extent(&self, direction: Direction) -> Extent {
+        let stream: &Stream = &self.conversation.streams[direction];
+        Extent { beginning: stream.beginning(), end: stream.expected(), octets: stream.next }
     }
 
     /// Whether the number of a segment is one that the other side expects, or near it.

@@ -383,6 +383,38 @@ fn what_follows_a_reset_is_taken_in() {
     }
 }
 
+/// A reset that neither side has taken ends nothing: both go on, and each acknowledges what the other says.
+#[test]
+fn octets_acknowledged_behind_a_reset_take_it_back() {
+    let seen = one(&after_handshake([
+        s(500).ack(100).data("220-"),
+        s(504).ack(100).rst(),
+        c(100).ack(504).data("DATA"),
+        s(504).ack(104).data("354-"),
+        c(104).ack(508).data("text"),
+        s(508).ack(108).data("250-").at(70_000),
+    ]));
+    assert_eq!((seen.story.as_str(), seen.end), (" <220- >DATA <354- >text <250-", Some(FlowEnd::EndOfCapture)));
+}
+
+/// The next connection's handshake was not captured, and the one before has ended without the last ACK, or by a reset.
+#[test]
+fn the_same_4_tuple_again_behind_any_end_without_its_handshake() {
+    let fins = [c(102).ack(500).fin(), s(500).ack(103).fin()];
+    let reset = [c(102).ack(500).rst()];
+    let again = [
+        s((1 << 29) * 3).ack(1 << 30).data("220-").at(5_000),
+        c(1 << 30).ack((1 << 29) * 3 + 4).data("EHLO").at(5_001),
+        s((1 << 29) * 3 + 4).ack((1 << 30) + 4).data("250-").at(5_002),
+    ];
+    for end in [&fins[..], &reset] {
+        let flows = watch(&after_handshake([&[c(100).ack(500).data("ab")], end, &again].concat()));
+        let stories: Vec<&str> = flows.iter().map(|flow| flow.story.split(" >.").next().unwrap()).collect();
+        assert_eq!(stories, [" >ab", " >220- <EHLO >250-"]);
+        assert_eq!((flows[1].start, flows[0].octets[0].discarded), (Some(FlowStart::Midstream), 0));
+    }
+}
+
 /// A SYN refused and sent again with the same number (RFC 9293 §3.10.7.3: the reset counts), then taken.
 #[test]
 fn a_connection_refused_at_first_is_followed_when_it_is_taken() {
