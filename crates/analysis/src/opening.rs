@@ -3,7 +3,7 @@
 //! What stands before the mail (see [`crate::preface`]) is taken off as soon as it is whole: the limit is for what comes
 //! behind it.
 
-use reassembly::{Direction, FlowInfo, FlowStart, StreamEvent};
+use reassembly::{Comparison, Direction, FlowInfo, FlowStart, StreamEvent};
 
 use crate::connection::role;
 use crate::model::{ClaimedClient, Proxied};
@@ -35,6 +35,7 @@ struct Before {
 enum Turn {
     Octets { direction: Direction, len: usize, at: Stamp },
     Gap { direction: Direction, octets: u64, at: Stamp },
+    Conflict { direction: Direction, octets: u64, lengths: (u64, u64), at: Stamp },
 }
 
 /// Octets of one direction that are kept while a connection is undecided. The header of the PROXY protocol counts until it
@@ -68,7 +69,18 @@ impl Opening {
                 }
                 self.turns.len() > OPENING_TURNS
             }
-            _ => false,
+            StreamEvent::Overlap {
+                direction,
+                offset,
+                len,
+                comparison: Comparison::Different { first, later },
+                timestamp,
+            } => {
+                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+                self.turns.push(Turn::Conflict { direction, octets: len, lengths: (first, later), at });
+                self.turns.len() > OPENING_TURNS
+            }
+            StreamEvent::Overlap { .. } | StreamEvent::HalfClosed { .. } => false,
         }
     }
 
@@ -161,6 +173,9 @@ impl Opening {
                     tracker.octets(role(direction, client), bytes, at);
                 }
                 Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
+                Turn::Conflict { direction, octets, lengths, at } => {
+                    tracker.conflict(role(direction, client), octets, lengths, at);
+                }
             }
         }
     }
@@ -204,7 +219,7 @@ impl Opening {
                 *len > 0
             }
             Turn::Gap { direction: of, .. } => *of != direction || left == 0,
-            Turn::Octets { .. } => true,
+            Turn::Octets { .. } | Turn::Conflict { .. } => true,
         });
     }
 

@@ -231,7 +231,7 @@ impl Conversation {
         let stream = &mut self.streams[direction];
         let at = at.max(stream.next);
         // What follows without a hole is taken whatever the window: the packet that opened it may not be captured.
-        let reach = if at == stream.next { u64::MAX } else { stream.reach() };
+        let reach = if at <= stream.seen_end() { u64::MAX } else { stream.reach() };
         if segment.flags.fin
             && let Ok(end) = u64::try_from(end)
         {
