@@ -93,7 +93,7 @@ pub(super) fn cms(head: &[u8]) -> Option<Protection> {
 pub(super) fn shown(body: &Body) -> Option<(Container, Option<Protection>)> {
     let (head, tail) = (body.ends.head.as_slice(), body.ends.tail());
     let when = |encrypted: bool| encrypted.then_some(Protection::Encrypted);
-    if let Some(found) = armour(&body.text) {
+    if let Some(found) = armour(&body.text).or_else(|| armour(head)) {
         return Some((Container::Openpgp, Some(found)));
     }
     if head.starts_with(b"\x78\x9f\x3e\x22") {
