@@ -29,8 +29,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use capture::{Flags, Segment, SeqNumber, Timestamp};
 use libfuzzer_sys::fuzz_target;
 use reassembly::{
-    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, LateSegment,
-    PerDirection, StreamEvent,
+    Direction, Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, LateSegment, PerDirection,
+    StreamEvent,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -119,9 +119,7 @@ fn any_order(turns: &[u8]) {
         FlowTable::new(FlowLimits::default()),
         Auditor { flows: 1, ignores_from: u64::MAX, is_dialogue: true, ..Auditor::default() },
     );
-    for (millis, segment) in
-        (0..).zip([syn].into_iter().chain(arrivals.into_iter().map(|(_, segment)| segment)))
-    {
+    for (millis, segment) in (0..).zip([syn].into_iter().chain(arrivals.into_iter().map(|(_, segment)| segment))) {
         table.push(&Segment { timestamp: Timestamp::from_nanos(millis * 1_000_000), ..segment }, &mut auditor);
     }
     table.finish(&mut auditor);

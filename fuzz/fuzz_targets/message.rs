@@ -56,10 +56,11 @@ fn read<'a>(options: MimeOptions, pieces: impl Iterator<Item = &'a [u8]>, missin
     assert!(mime.text.is_none() || options.text);
     for (number, part) in mime.parts.iter().enumerate() {
         assert!(part.encoded_size <= octets);
-        if let (Some(size), Some(octets)) = (part.decoded_size, decoded.get(number).filter(|octets| !octets.is_empty())) {
+        if let (Some(size), Some(octets)) = (part.decoded_size, decoded.get(number).filter(|octets| !octets.is_empty()))
+        {
             assert_eq!(size, octets.len() as u64, "octets of part {number}");
         }
-        assert_eq!(part.complete || part.decoded_size.is_none(), true);
+        assert!(part.complete || part.decoded_size.is_none());
     }
     (mime, decoded)
 }

@@ -568,7 +568,11 @@ mod captures {
     fn permutations(len: usize) -> Vec<Vec<usize>> {
         (0..len).fold(vec![Vec::new()], |shorter, next| {
             let with_next = |order: Vec<usize>| {
-                (0..=order.len()).map(move |at| [&order[..at], &[next], &order[at..]].concat()).collect::<Vec<_>>()
+                let insert = |at| {
+                    let (front, back) = order.split_at(at);
+                    [front, &[next], back].concat()
+                };
+                (0..=order.len()).map(insert).collect::<Vec<_>>()
             };
             shorter.into_iter().flat_map(with_next).collect()
         })
