@@ -47,7 +47,7 @@ fn take(event: &SmtpEvent<'_>, octets: &mut u64, said: &mut Vec<Said>) {
                 }
             }
         }
-        SmtpEvent::Malformed { line, octets, .. } => assert!(line.len() as u64 <= octets && octets <= counted),
+        SmtpEvent::Malformed { line, octets, .. } => assert!(line.len() as u64 <= *octets && *octets <= counted),
         other => unreachable!("{other:?}"),
     }
     say(said, event);
