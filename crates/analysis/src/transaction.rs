@@ -33,6 +33,8 @@ pub(crate) struct Transactions {
     further: Option<Box<Summary>>,
     /// Whether the one that ended last has its message.
     last_has_message: bool,
+    /// Whether MAIL may have begun one that the capture does not show.
+    mail_may_be_lost: bool,
     limits: LimitsReached,
 }
 
@@ -93,6 +95,8 @@ struct Open {
     /// Whether DATA or BDAT was answered at all.
     data_answered: bool,
     message_ended: bool,
+    /// Whether commands are lost since it began.
+    commands_lost: bool,
     /// LMTP and PRDR: the recipients accepted by RCPT, each of which gets a reply after the message.
     answered_one_by_one: Vec<usize>,
     decisive_so_far: Option<Response>,
@@ -107,6 +111,7 @@ impl Transactions {
             records_limit,
             further: None,
             last_has_message: false,
+            mail_may_be_lost: false,
             limits: LimitsReached::default(),
         }
     }
@@ -122,6 +127,7 @@ impl Transactions {
             return;
         }
         self.end(ending);
+        self.mail_may_be_lost = false;
         let mut open = Open::new(place);
         open.transaction.mail_from = mail.address;
         open.transaction.mail_parameters = mail.parameters;
@@ -129,8 +135,13 @@ impl Transactions {
         self.open = Some(open);
     }
 
-    /// RCPT. Outside a transaction it concerns nobody.
+    /// RCPT. Outside a transaction it concerns nobody, unless MAIL may be lost. RFC 5321 §3.3: "If there is no … valid MAIL
+    /// command … the server … MUST return a 503".
     pub(crate) fn rcpt(&mut self, rcpt: Rcpt, place: Place, reply: Option<&Response>) {
+        self.end_where_mail_is_lost();
+        if self.mail_may_be_lost && self.open.is_none() && reply.is_none_or(|reply| !reply.code.is(503)) {
+            self.open = Some(Open::new(place));
+        }
         self.touch(place);
         let Some(open) = &mut self.open else { return };
         open.last_rcpt = reply.cloned();
@@ -151,6 +162,7 @@ impl Transactions {
 
     /// DATA: 354 lets the message begin. A server that lets it begin without MAIL has begun a transaction.
     pub(crate) fn data(&mut self, place: Place, reply: Option<&Response>) {
+        self.end_where_mail_is_lost();
         let refused = reply.filter(|reply| reply.class() != 3);
         if self.open.is_none() && refused.is_some() {
             return;
@@ -173,7 +185,7 @@ impl Transactions {
 
     /// The end of the message that followed DATA, or as much of it as there is.
     pub(crate) fn end_of_data(&mut self, body: Body, place: Place, reply: Option<&Response>) {
-        self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
+        self.message(body, place);
         if let Some(reply) = reply {
             self.decide(reply);
         }
@@ -181,12 +193,14 @@ impl Transactions {
 
     /// The message that followed DATA, where its replies come one by one.
     pub(crate) fn message(&mut self, body: Body, place: Place) {
+        self.end_where_mail_is_lost();
         self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
     }
 
     /// BDAT with a valid chunk size, or BURL (RFC 4468), with which the server fetches a part of the message. Such a part
     /// came neither by DATA nor by BDAT.
     pub(crate) fn chunk(&mut self, chunk: Chunk, place: Place, reply: Option<&Response>) {
+        self.end_where_mail_is_lost();
         let Chunk { last, fetched, body } = chunk;
         let refused = reply.filter(|reply| reply.class() != 2);
         if self.open.is_none() && refused.is_some() {
@@ -280,8 +294,26 @@ impl Transactions {
         }
     }
 
+    /// Commands are lost, and whatever they began or ended.
+    pub(crate) fn commands_are_lost(&mut self) {
+        self.mail_may_be_lost = true;
+        if let Some(open) = &mut self.open {
+            open.commands_lost = true;
+        }
+    }
+
+    /// RFC 5321 §4.1.1.4: the end of the message is processed, and then the "reverse-path buffer, the forward-path buffer,
+    /// and the mail data buffer … are cleared". What follows is of another transaction, whose MAIL is not in the capture.
+    fn end_where_mail_is_lost(&mut self) {
+        if self.open.as_ref().is_some_and(|open| open.message_ended) {
+            self.end(Ending::Command);
+            self.mail_may_be_lost = true;
+        }
+    }
+
     /// The transaction that is open, if any, ends.
     pub(crate) fn end(&mut self, ending: Ending) {
+        self.mail_may_be_lost = false;
         if let Some(open) = self.open.take() {
             self.keep(open.conclude(ending));
         }
@@ -316,6 +348,7 @@ impl Transactions {
     /// The reply to the end of the message.
     fn decide(&mut self, reply: &Response) {
         let Some(mut open) = self.open.take() else { return };
+        self.mail_may_be_lost = false;
         let accepted = reply.class() == 2;
         open.transaction.outcome = if accepted { Outcome::Accepted } else { Outcome::Rejected };
         open.transaction.queue_id = accepted.then(|| queue_id(&reply.parameter)).flatten().map(SmolStr::from);
@@ -369,6 +402,7 @@ impl Open {
             further_taken: false,
             data_answered: false,
             message_ended: false,
+            commands_lost: false,
             answered_one_by_one: Vec::new(),
             decisive_so_far: None,
         }
@@ -395,7 +429,8 @@ impl Open {
         let refused = |recipient: &Recipient| {
             matches!(recipient.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred)
         };
-        let all_refused = !recipients.is_empty() && recipients.iter().all(refused) && !self.further_taken;
+        let all_refused =
+            !recipients.is_empty() && recipients.iter().all(refused) && !self.further_taken && !self.commands_lost;
         let decisive = self
             .refused_at_mail
             .take()
@@ -404,6 +439,8 @@ impl Open {
         self.transaction.outcome = match (decisive.is_some(), ending) {
             (true, _) => Outcome::Rejected,
             (false, Ending::Unseen) => Outcome::Incomplete,
+            // What is lost may have ended it.
+            (false, _) if self.commands_lost => Outcome::Incomplete,
             // All of the message is there and the server had let it begin: only its reply is not in the capture.
             // Chunks ask for no leave.
             (false, _) if self.message_ended && (self.data_answered || self.transaction.via != Some(Via::Data)) => {

@@ -13,6 +13,7 @@ use super::further::Further;
 use super::limits::{LimitsReached, SessionLimit};
 use super::pending::{Kind, Pending, Queue};
 use super::redaction::Secrets;
+use super::resumption::Resumption;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
@@ -73,7 +74,7 @@ pub(crate) struct Dialogue {
     /// A 354 to a DATA that is not in the capture, until the message has come.
     go_ahead: Option<Response>,
     /// The message in BDAT chunks that is being received.
-    chunks: Option<Body>,
+    pub(super) chunks: Option<Body>,
     /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
     pub(super) replies_lost: Option<u64>,
     /// Lines that no verb begins may be credentials.
@@ -84,6 +85,12 @@ pub(crate) struct Dialogue {
     pub(super) claim_is_of_last_mail: bool,
     /// The number of lost commands is not known, so a reply too many may be to one of them.
     pub(super) uncounted: bool,
+    /// Commands are lost, and none was read since.
+    pub(super) resumption: Option<Resumption>,
+    /// Where the segment that is being read begins.
+    pub(super) segment_begin: u64,
+    /// Commands are lost since the last MAIL, so that BDAT may not be the first.
+    pub(super) chunks_may_be_lost: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
     /// The last DATA whose reply is settled, which is the command of the message behind it; `None` where it is not in the
@@ -99,6 +106,10 @@ const USUAL_RECORDS: usize = 8;
 
 impl Dialogue {
     pub(crate) fn new(options: Options, handshake_seen: bool) -> Self {
+        let mut transactions = Transactions::new(options.recipients_limit, options.records_limit);
+        if !handshake_seen {
+            transactions.commands_are_lost();
+        }
         Self {
             commands: Vec::with_capacity(USUAL_RECORDS),
             responses: Vec::with_capacity(USUAL_RECORDS),
@@ -111,7 +122,7 @@ impl Dialogue {
             auth: Vec::new(),
             exchange: None,
             starttls: None,
-            transactions: Transactions::new(options.recipients_limit, options.records_limit),
+            transactions,
             anomalies: Anomalies::new(options.anomalies_limit, handshake_seen),
             queue: Queue::default(),
             body: None,
@@ -124,6 +135,9 @@ impl Dialogue {
             lmtp: false,
             claim_is_of_last_mail: false,
             uncounted: false,
+            resumption: None,
+            segment_begin: 0,
+            chunks_may_be_lost: false,
             command_count: 0,
             data_command: None,
             further: None,
@@ -134,6 +148,9 @@ impl Dialogue {
 
     /// A command line. Returns whether what follows it cannot be read before its reply.
     pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
+        if self.passes_over(line, at) {
+            return false;
+        }
         let is_secret = self.is_secret(line);
         self.anomalies.of_command(line, at, is_secret, self.surely_unanswered());
         self.limits.count(SessionLimit::Line, line.truncated.into());
@@ -164,10 +181,15 @@ impl Dialogue {
             }
             Parsed::StartTls => self.starttls = self.starttls.max(Some(StartTls::Requested)),
             Parsed::Bdat { .. } => {
-                self.chunks.get_or_insert_with(|| Body::new(self.options.message));
+                let is_first = self.chunks.is_none();
+                let chunks = self.chunks.get_or_insert_with(|| Body::new(self.options.message));
+                if is_first && self.chunks_may_be_lost {
+                    chunks.lack_part();
+                }
             }
+            Parsed::Mail { .. } => self.chunks_may_be_lost = false,
             // What the server fetches is of the message, and not in the capture.
-            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).fetch_part(),
+            Parsed::Burl { .. } => self.chunks.get_or_insert_with(|| Body::new(self.options.message)).lack_part(),
             _ => {}
         }
         let is_fetched_last = matches!(kind, Kind::Bdat { last: true, fetched: true, .. });
@@ -188,6 +210,7 @@ impl Dialogue {
     /// A response to a SASL challenge.
     pub(crate) fn auth_response(&mut self, response: smtp_parser::Secret<'_>, at: Stamp) {
         self.secrets.remember(response.reveal());
+        self.resume(at);
         self.anomalies.of_auth_response(response, at);
         let mut place = Place { command: None, timestamp: at.timestamp };
         if let Some((exchange, of_auth)) = &mut self.exchange {
@@ -199,6 +222,7 @@ impl Dialogue {
 
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
+        self.resumption = None;
         self.body = Some((Body::new(self.options.message), Place { command: self.data_command, timestamp }));
     }
 
@@ -303,6 +327,7 @@ impl Dialogue {
 
     /// The connection is over. What is still unanswered stays so.
     pub(crate) fn finish(&mut self, ending: Ending, at: Stamp) {
+        self.resume(at);
         let begun = self.body.as_ref().map(|(body, _)| body).or(self.chunks.as_ref());
         if let Some(body) = begun.filter(|_| ending == Ending::Closed) {
             self.anomalies.missing_end_of_data(at, body.octets());

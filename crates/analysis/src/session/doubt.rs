@@ -21,6 +21,11 @@ impl Dialogue {
         self.anomalies.commands_lost(at, octets);
         let place = Place { command: None, timestamp: at.timestamp };
         self.uncounted = true;
+        self.resumption.get_or_insert_default();
+        self.chunks_may_be_lost = true;
+        if let Some(chunks) = &mut self.chunks {
+            chunks.lack_part();
+        }
         match self.queue.back_mut() {
             Some(Pending { kind: Kind::Lost { answered }, .. }) => *answered = false,
             _ => self.enqueue(Kind::Lost { answered: false }, place, at),
@@ -36,9 +41,15 @@ impl Dialogue {
 
     /// Takes from the queue what this reply cannot be meant for.
     pub(super) fn skip_unanswerable(&mut self, code: u16) {
-        if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
-            while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
-                self.unanswered();
+        if self.replies_lost.is_some() {
+            let is_known = self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code));
+            // A code that only one command has tells of it, even where that is lost.
+            let is_lost = || is_telling(code) && self.queue.iter().any(|pending| pending.kind.is_lost());
+            if is_known || is_lost() {
+                let fits = |kind: &Kind| if is_known { kind.can_be_answered_by(code) } else { kind.is_lost() };
+                while self.queue.front().is_some_and(|pending| !fits(&pending.kind)) {
+                    self.unanswered();
+                }
             }
         }
         while let Some(front) = self.queue.front() {
@@ -47,16 +58,15 @@ impl Dialogue {
                 Kind::Empty => code < 500 && self.queue.len() > 1,
                 // One reply at least is to what is lost, unless its code says more.
                 Kind::Lost { answered } => {
-                    let is_plain = !matches!(code, 221 | 235 | 334 | 354);
                     let fits = |next: &Pending| next.kind.can_be_answered_by(code);
-                    (answered || !is_plain) && self.queue.second().is_some_and(fits)
+                    (answered || is_telling(code)) && self.queue.second().is_some_and(fits)
                 }
                 _ => false,
             };
             if !skip {
                 return;
             }
-            self.queue.pop();
+            self.unanswered();
         }
     }
 
@@ -82,6 +92,11 @@ impl Dialogue {
         let may_be_meant = self.queue.iter().filter(|pending| pending.kind.can_be_answered_by(code));
         self.replies_lost.is_some() && may_be_meant.take(2).count() > 1
     }
+}
+
+/// Whether the code alone says what it answers: QUIT, AUTH, or DATA.
+fn is_telling(code: u16) -> bool {
+    matches!(code, 221 | 235 | 334 | 354)
 }
 
 #[cfg(test)]

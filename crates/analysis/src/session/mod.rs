@@ -30,6 +30,7 @@ mod order;
 mod pending;
 mod redaction;
 mod replies;
+mod resumption;
 mod tentative;
 
 use std::collections::VecDeque;
@@ -204,8 +205,9 @@ impl Tracker {
                 if self.suspense.as_ref().is_some_and(|suspense| suspense.is_over_with(at)) {
                     self.resolve();
                 }
-                if std::mem::take(&mut self.client_resumes) && begins_like_command(bytes) {
-                    self.client.assume_line_start();
+                let resumes = std::mem::take(&mut self.client_resumes);
+                if (resumes || self.dialogue.is_lost()) && begins_like_command(bytes) {
+                    self.begin_line();
                 }
                 let pending = self.server.partial().is_some();
                 self.reply_is_overdue |= pending && at.acknowledged >= Some(self.server_delivered);
@@ -262,6 +264,14 @@ impl Tracker {
         self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, detail);
     }
 
+    /// The client's next octet begins a line, and what there is of one before it is none.
+    fn begin_line(&mut self) {
+        if self.dialogue.is_lost() && self.client.mode() == ClientMode::Command {
+            self.client.gap(0);
+        }
+        self.client.assume_line_start();
+    }
+
     fn client_gap(&mut self, octets: u64, at: Stamp) {
         if self.tls == TlsState::Agreed {
             // What is lost is most likely the handshake.
@@ -308,6 +318,7 @@ impl Tracker {
 
     fn client_octets(&mut self, mut bytes: &[u8], mut at: Stamp) {
         self.listen_to_tls(Role::Client, bytes);
+        self.dialogue.segment_begin = at.offset;
         loop {
             if self.awaited.is_some() {
                 return self.hold(bytes, at);

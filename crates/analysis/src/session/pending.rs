@@ -107,6 +107,11 @@ impl Kind {
         matches!(self, Self::Hello { .. } | Self::Mail(_) | Self::Rset | Self::StartTls | Self::Quit | Self::Data)
     }
 
+    /// Whether it stands for commands that the capture does not hold.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+
     /// Whether a reply of this code can be meant for it, where replies may have been lost.
     pub(crate) fn can_be_answered_by(&self, code: u16) -> bool {
         match code {
