@@ -118,10 +118,10 @@ impl Transactions {
 
     /// MAIL. One that is refused while a transaction is open begins none.
     pub(crate) fn mail(&mut self, mail: Mail, place: Place, reply: Option<&Response>, ending: Ending) {
-        let refused = reply.filter(|reply| reply.class() != 2);
+        let refused = refusal(reply);
         if let Some(open) = &self.open
             && open.refused_at_mail.is_none()
-            && refused.is_some()
+            && reply.is_some_and(|reply| reply.class() != 2)
         {
             self.touch(place);
             return;
@@ -135,8 +135,8 @@ impl Transactions {
         self.open = Some(open);
     }
 
-    /// RCPT. Outside a transaction it concerns nobody, unless MAIL may be lost. RFC 5321 §3.3: "If there is no … valid MAIL
-    /// command … the server … MUST return a 503".
+    /// RCPT. Outside a transaction it concerns nobody, unless MAIL may be lost. RFC 5321 §3.3: "If a RCPT command
+    /// appears without a previous MAIL command, the server MUST return a 503".
     pub(crate) fn rcpt(&mut self, rcpt: Rcpt, place: Place, reply: Option<&Response>) {
         self.end_where_mail_is_lost();
         if self.mail_may_be_lost && self.open.is_none() && reply.is_none_or(|reply| !reply.code.is(503)) {
@@ -163,8 +163,8 @@ impl Transactions {
     /// DATA: 354 lets the message begin. A server that lets it begin without MAIL has begun a transaction.
     pub(crate) fn data(&mut self, place: Place, reply: Option<&Response>) {
         self.end_where_mail_is_lost();
-        let refused = reply.filter(|reply| reply.class() != 3);
-        if self.open.is_none() && refused.is_some() {
+        let refused = refusal(reply);
+        if self.open.is_none() && reply.is_some_and(|reply| reply.class() != 3) {
             return;
         }
         self.touch(place);
@@ -202,8 +202,8 @@ impl Transactions {
     pub(crate) fn chunk(&mut self, chunk: Chunk, place: Place, reply: Option<&Response>) {
         self.end_where_mail_is_lost();
         let Chunk { last, fetched, body } = chunk;
-        let refused = reply.filter(|reply| reply.class() != 2);
-        if self.open.is_none() && refused.is_some() {
+        let refused = refusal(reply);
+        if self.open.is_none() && reply.is_some_and(|reply| reply.class() != 2) {
             return;
         }
         self.touch(place);
@@ -234,7 +234,7 @@ impl Transactions {
         if let Some(open) = &mut self.open {
             open.transaction.via = Some(Via::Bdat);
             open.data_answered = reply.is_some();
-            open.refusal = reply.filter(|reply| reply.class() != 2).cloned();
+            open.refusal = refusal(reply).cloned();
         }
     }
 
@@ -264,6 +264,30 @@ impl Transactions {
             self.decide(&decisive);
         }
         more || then_one_for_all
+    }
+
+    /// Another reply behind the one to a message: RFC 2033 §4.2 has one "for each previously successful RCPT command". Returns
+    /// whether still another one is to come, or nothing where this cannot be such a reply.
+    pub(crate) fn answer_again(&mut self, first: &Response, reply: &Response) -> Option<bool> {
+        let is_first = |last: &Response| (last.timestamp, last.command) == (first.timestamp, first.command);
+        let is_whole = |last: &&mut Transaction| {
+            let accepted = last.recipients.iter().filter(|recipient| recipient.outcome == RecipientOutcome::Accepted);
+            let is_cut =
+                last.message.as_ref().is_none_or(|message| message.cut.is_some()) || last.further_recipients > 0;
+            last.final_response.as_ref().is_some_and(is_first) && accepted.count() > 1 && !is_cut
+        };
+        if self.open.is_some() || self.further.is_some() {
+            return None;
+        }
+        self.finished.last_mut().filter(is_whole)?;
+        let last = self.finished.pop()?;
+        let place = Place { command: None, timestamp: last.timestamp };
+        let mut open = Open::new(place);
+        open.transaction = Transaction { outcome: Outcome::Incomplete, queue_id: None, final_response: None, ..last };
+        (open.data_answered, open.message_ended) = (true, true);
+        self.open = Some(open);
+        self.expect_recipient_replies();
+        Some(self.recipient_reply(0, false, first) && self.recipient_reply(1, false, reply))
     }
 
     /// A command that leaves the transaction as it is.
@@ -337,7 +361,25 @@ impl Transactions {
             .filter(|(_, recipient)| recipient.outcome == RecipientOutcome::Accepted)
             .map(|(index, _)| index)
             .collect();
+        for &index in &open.answered_one_by_one {
+            // What RCPT promised is what the reply behind the message has yet to say.
+            if let Some(recipient) = open.transaction.recipients.get_mut(index) {
+                recipient.outcome = RecipientOutcome::Unknown;
+                (recipient.code, recipient.enhanced_code, recipient.parameter) = (None, None, None);
+            }
+        }
         open.answered_one_by_one.len()
+    }
+
+    /// LMTP: which of the replies to come this one is, by the address it names.
+    pub(crate) fn named_recipient(&self, answered: usize, reply: &Response) -> Option<usize> {
+        let open = self.open.as_ref()?;
+        let names = |index: &usize| {
+            let recipient = open.transaction.recipients.get(*index);
+            recipient.is_some_and(|recipient| names(&reply.parameter, &recipient.address))
+        };
+        let named = open.answered_one_by_one.iter().skip(answered).position(names)?;
+        Some(answered + named)
     }
 
     /// Those that are kept, the totals of the others, and the limits that were reached.
@@ -345,8 +387,12 @@ impl Transactions {
         (self.finished, self.further, self.limits)
     }
 
-    /// The reply to the end of the message.
+    /// The reply to the end of the message. RFC 5321 §4.2.1 has no meaning for one that is neither 2yz, 4yz nor 5yz here:
+    /// what became of the message is not known then.
     fn decide(&mut self, reply: &Response) {
+        if reply.class() != 2 && refusal(Some(reply)).is_none() {
+            return self.end(Ending::Unseen);
+        }
         let Some(mut open) = self.open.take() else { return };
         self.mail_may_be_lost = false;
         let accepted = reply.class() == 2;
@@ -368,6 +414,31 @@ impl Transactions {
             self.further.get_or_insert_default().add_transaction(&transaction);
         }
     }
+}
+
+/// The reply, if it refuses. RFC 5321 §4.2.1: 4yz and 5yz are the negative replies; no other is one.
+fn refusal(reply: Option<&Response>) -> Option<&Response> {
+    reply.filter(|reply| matches!(reply.class(), 4 | 5))
+}
+
+/// Whether a reply names this address, and no longer one that contains it.
+pub(crate) fn names(text: &str, address: &str) -> bool {
+    let is_of_address = |octet: &u8| octet.is_ascii_alphanumeric() || b".-_+=@".contains(octet);
+    let (text, address) = (text.as_bytes(), address.as_bytes());
+    if address.is_empty() {
+        return false;
+    }
+    (0..text.len()).any(|start| {
+        let (before, rest) = text.split_at(start);
+        let Some((word, behind)) = rest.split_at_checked(address.len()) else { return false };
+        // A full stop may end the sentence.
+        let goes_on = match behind {
+            [b'.', next, ..] => is_of_address(next),
+            [next, ..] => is_of_address(next),
+            [] => false,
+        };
+        word.eq_ignore_ascii_case(address) && !before.last().is_some_and(is_of_address) && !goes_on
+    })
 }
 
 fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {

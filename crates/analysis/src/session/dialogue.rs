@@ -3,6 +3,8 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
+use std::collections::VecDeque;
+
 use smol_str::SmolStr;
 use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
 
@@ -19,6 +21,7 @@ use crate::message::Body;
 use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
+use crate::queue_id::queue_id;
 use crate::transaction::{Ending, Place, Transactions};
 
 /// Where octets stand in the stream of their side, and when they were captured.
@@ -85,6 +88,10 @@ pub(crate) struct Dialogue {
     pub(super) claim_is_of_last_mail: bool,
     /// The number of lost commands is not known, so a reply too many may be to one of them.
     pub(super) uncounted: bool,
+    /// Replies of which it is not known yet whether they are to lost commands, each with its place among the replies.
+    pub(super) unsure: VecDeque<(usize, Response)>,
+    /// Commands that were too many to be kept until their replies come, as they still will.
+    pub(super) dropped: u64,
     /// Commands are lost, and none was read since.
     pub(super) resumption: Option<Resumption>,
     /// Where the segment that is being read begins.
@@ -135,6 +142,8 @@ impl Dialogue {
             lmtp: false,
             claim_is_of_last_mail: false,
             uncounted: false,
+            unsure: VecDeque::new(),
+            dropped: 0,
             resumption: None,
             segment_begin: 0,
             chunks_may_be_lost: false,
@@ -156,14 +165,10 @@ impl Dialogue {
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
         self.uncounted &= !self.queue.is_empty();
-        if let Some(end) = self.replies_lost
-            && at.acknowledged >= Some(end)
-        {
-            // The client has gone on behind the gap: what it had sent before got its reply in there.
-            self.replies_lost = None;
-            while self.queue.front().is_some_and(|pending| pending.acknowledged < Some(end)) {
-                self.unanswered();
-            }
+        self.settle_lost_replies(at);
+        if let Some(Pending { kind: Kind::Lost { answered: true, several }, .. }) = self.queue.back_mut() {
+            // It was not sent with those that are lost.
+            *several = false;
         }
         if matches!(kind, Kind::Empty) {
             let place = Place { command: None, timestamp: at.timestamp };
@@ -278,8 +283,23 @@ impl Dialogue {
             return Next::Unchanged;
         }
         self.sasl_suspected |= code == 334;
-        self.skip_unanswerable(code);
-        if self.is_of_uncounted(code) || self.is_ambiguous(code) {
+        if self.is_to_dropped(code) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
+        if code == 354 {
+            self.align(reply);
+        }
+        let is_named = self.skip_to_named(&response.parameter);
+        if !is_named && self.is_unsure(&response, at.offset + reply.octets) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
+        let is_of_lost = !is_named && self.is_of_lost_recipient(&response.parameter);
+        if !is_named && !is_of_lost {
+            self.skip_unanswerable(code);
+        }
+        if is_of_lost || !is_named && (self.is_of_uncounted(code) || self.is_ambiguous(code)) {
             self.keep_reply(response);
             return Next::Unchanged;
         }
@@ -380,6 +400,9 @@ impl Dialogue {
                 self.keep_reply(Response { command, ..response });
                 return Next::Commands;
             }
+            if self.answers_another_recipient(&response) {
+                return Next::Unchanged;
+            }
             self.keep_reply(response.clone());
             if response.code.is(334) {
                 // The AUTH command is not in the capture, but what comes now are credentials.
@@ -403,10 +426,19 @@ impl Dialogue {
             return Next::Unchanged;
         }
         // The end of the message was among the lost octets.
-        if let Some((body, place)) = self.body.take() {
+        if let Some((mut body, place)) = self.body.take() {
+            body.end();
             self.anomalies.of_message(body.octets(), at);
             self.settle_go_ahead(place);
             self.enqueue(Kind::EndOfData(body), place, at);
+        }
+        let is_certain = self.replies_lost.is_none() || queue_id(&response.parameter).is_some();
+        if !is_certain {
+            // It may be to a command behind the message, of which nothing is in the capture either.
+            self.keep_reply(response);
+            self.unanswered();
+            self.more_may_be_lost(at);
+            return Next::Commands;
         }
         // The reply is told with the command, and decides without it.
         let command = self.queue.front().and_then(|pending| pending.place.command);
@@ -414,7 +446,27 @@ impl Dialogue {
         if let Some(pending) = self.queue.pop() {
             self.apply_end_of_data(pending, Some(&response));
         }
+        self.more_may_be_lost(at);
         Next::Commands
+    }
+
+    /// A session that was picked up behind its LHLO, in which a message gets several replies, is one of LMTP (RFC 2033
+    /// §4.2).
+    fn answers_another_recipient(&mut self, response: &Response) -> bool {
+        let Some(first) = self.responses.last().filter(|first| first.command.is_some()) else { return false };
+        if self.helo.is_some() || response.code.is(421) || !matches!(response.class(), 2 | 4 | 5) {
+            return false;
+        }
+        let (command, timestamp) = (first.command, first.timestamp);
+        let Some(more) = self.transactions.answer_again(first, response) else { return false };
+        self.lmtp = true;
+        self.keep_reply(Response { command, ..response.clone() });
+        if more {
+            let kind = Kind::RecipientReplies { answered: 2, then_one_for_all: false };
+            let place = Place { command, timestamp };
+            self.queue.push_front(Pending { kind, place, acknowledged: None, abandoned: None });
+        }
+        true
     }
 
     /// The first in the queue gets no reply.
@@ -456,6 +508,8 @@ impl Dialogue {
         if self.queue.len() > self.options.pending_limit {
             self.limits.count(SessionLimit::Pending, 1);
             self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
+            let is_answered = |first: &Pending| !matches!(first.kind, Kind::Empty | Kind::Lost { .. });
+            self.dropped += u64::from(self.queue.front().is_some_and(is_answered));
             self.unanswered();
         }
     }

@@ -128,8 +128,22 @@ impl Dialogue {
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
                 self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
             }
-            Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
-            Kind::RecipientReplies { answered, then_one_for_all } => {
+            Kind::EndOfData(body) => {
+                self.transactions.end_of_data(body, place, response);
+                if self.lmtp && response.is_none() {
+                    self.transactions.expect_recipient_replies();
+                }
+            }
+            Kind::RecipientReplies { mut answered, then_one_for_all } => {
+                if let Some(response) = response.filter(|_| self.replies_lost.is_some()) {
+                    // One of those before it may be lost: it is whose it says.
+                    let Some(named) = self.transactions.named_recipient(answered, response) else {
+                        let kind = Kind::RecipientReplies { answered, then_one_for_all };
+                        self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
+                        return;
+                    };
+                    answered = named;
+                }
                 let more = response
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {

@@ -17,7 +17,7 @@ impl Tracker {
             Some(Awaited::Blob(octets)) => Next::Blob(octets),
             _ => return,
         };
-        if !self.server_resumes {
+        if !self.server_resumes && self.dialogue.unsure.is_empty() {
             return;
         }
         let first = self.held.iter().find_map(|held| match held {
@@ -36,21 +36,35 @@ impl Tracker {
     }
 
     /// Octets of the message are lost, and so are replies that the client had received when it sent this, which begins
-    /// like a command: the message has ended in the first gap, and been answered in the second.
+    /// like a command: the message has ended in the first gap, and been answered in the second. Where nothing of the server
+    /// is in the capture, only what can be nothing but commands shows that.
     pub(super) fn settle_lost_end_of_message(&mut self, octets: &[u8], at: Stamp) {
-        if self.client.mode() == ClientMode::Content
-            && self.client_resumes
-            && self.dialogue.has_lost_reply_before(at)
-            && begins_like_command(octets)
-        {
+        if self.client.mode() != ClientMode::Content || self.awaited.is_some() {
+            return;
+        }
+        let is_answered = self.dialogue.has_lost_reply_before(at) && begins_like_command(octets);
+        if self.client_resumes && (is_answered || !self.heard.server && is_envelope(octets)) {
             // Its reply had been received before this was sent.
             self.dialogue.end_content(Stamp { acknowledged: None, ..at });
             self.client.set_mode(ClientMode::Command);
+        } else {
+            self.dialogue.settle_lost_replies(at);
         }
     }
 }
 
 impl Dialogue {
+    /// Where the client has gone on behind lost replies, what it had sent before got its reply in there.
+    pub(super) fn settle_lost_replies(&mut self, at: Stamp) {
+        let Some(end) = self.replies_lost.filter(|&end| at.acknowledged >= Some(end)) else { return };
+        self.replies_lost = None;
+        self.unsure.clear();
+        self.dropped = 0;
+        while self.queue.front().is_some_and(|pending| pending.acknowledged < Some(end)) {
+            self.unanswered();
+        }
+    }
+
     /// Whether replies are lost, and the client had received them when it sent this.
     fn has_lost_reply_before(&self, at: Stamp) -> bool {
         self.replies_lost.is_some_and(|end| at.acknowledged >= Some(end))
@@ -71,6 +85,12 @@ impl Dialogue {
         }
         is_lost
     }
+}
+
+/// Whether a segment is MAIL and nothing but commands behind it.
+fn is_envelope(octets: &[u8]) -> bool {
+    let is_mail = octets.get(..11).is_some_and(|begin| begin.eq_ignore_ascii_case(b"MAIL FROM:<"));
+    is_mail && octets.ends_with(b"\r\n") && octets.split_inclusive(|&octet| octet == b'\n').all(begins_like_command)
 }
 
 #[cfg(test)]
@@ -116,6 +136,18 @@ mod tests {
         tracker.octets(Role::Client, b"RSET\r\n", stamp(6, 30));
         assert_eq!(tracker.dialogue.commands.len(), 2);
         assert!(tracker.dialogue.receiving().is_none());
+    }
+
+    /// Then the reply to the end of the message is no doubtful one.
+    #[test]
+    fn replies_that_the_client_had_received_when_it_sent_the_message_are_lost_no_more() {
+        for (acknowledged, is_settled) in [(38, true), (29, false)] {
+            let mut tracker = after_data();
+            lose(&mut tracker);
+            tracker.octets(Role::Server, b"354 go\r\n", stamp(30, 6));
+            tracker.octets(Role::Client, b"Subject: x\r\n", stamp(6, acknowledged));
+            assert_eq!(tracker.dialogue.replies_lost.is_none(), is_settled);
+        }
     }
 
     /// What was sent before the lost octets were received says nothing about them, and what was sent after more had

@@ -201,17 +201,12 @@ impl Tracker {
         match role {
             Role::Client => {
                 self.heard.client = true;
-                self.settle_lost_end_of_message(bytes, at);
                 if self.suspense.as_ref().is_some_and(|suspense| suspense.is_over_with(at)) {
                     self.resolve();
                 }
-                let resumes = std::mem::take(&mut self.client_resumes);
-                if (resumes || self.dialogue.is_lost()) && begins_like_command(bytes) {
-                    self.begin_line();
-                }
                 let pending = self.server.partial().is_some();
                 self.reply_is_overdue |= pending && at.acknowledged >= Some(self.server_delivered);
-                self.client_octets(bytes, at);
+                self.client_segment(bytes, at);
             }
             Role::Server => {
                 self.heard.server = true;
@@ -262,6 +257,16 @@ impl Tracker {
         let (first, later) = lengths;
         let detail = format!("{octets} octets, first in a segment of {first}, later in another version of {later}");
         self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, detail);
+    }
+
+    /// The client's next octets, as one segment brought them.
+    fn client_segment(&mut self, bytes: &[u8], at: Stamp) {
+        self.settle_lost_end_of_message(bytes, at);
+        let resumes = std::mem::take(&mut self.client_resumes);
+        if (resumes || self.dialogue.is_lost()) && begins_like_command(bytes) {
+            self.begin_line();
+        }
+        self.client_octets(bytes, at);
     }
 
     /// The client's next octet begins a line, and what there is of one before it is none.
@@ -467,7 +472,7 @@ impl Tracker {
         let held = std::mem::take(&mut self.held);
         for item in held {
             match item {
-                Held::Octets(bytes, at) => self.client_octets(&bytes, at),
+                Held::Octets(bytes, at) => self.client_segment(&bytes, at),
                 Held::Gap(octets, at) => self.gap(Role::Client, octets, at),
             }
         }

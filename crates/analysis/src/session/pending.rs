@@ -58,9 +58,11 @@ pub(crate) enum Kind {
     /// A line without a word: most servers answer it, some do not.
     Empty,
     Other,
-    /// Commands that the capture does not hold, one or more; whether a reply to one of them has come.
+    /// Commands that the capture does not hold, one or more: whether a reply to one of them has come, and whether they may
+    /// be several of a group that goes on with the next one.
     Lost {
         answered: bool,
+        several: bool,
     },
 }
 
