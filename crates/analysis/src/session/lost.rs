@@ -42,8 +42,9 @@ impl Tracker {
         if self.client.mode() != ClientMode::Content || self.awaited.is_some() {
             return;
         }
-        let is_answered = self.dialogue.has_lost_reply_before(at) && begins_like_command(octets);
-        if self.client_resumes && (is_answered || !self.heard.server && is_envelope(octets)) {
+        let has_gap = self.dialogue.receiving().is_some_and(|body| body.has_gap());
+        let is_answered = has_gap && self.dialogue.has_lost_reply_before(at) && begins_like_command(octets);
+        if is_answered || self.client_resumes && !self.heard.server && is_envelope(octets) {
             // Its reply had been received before this was sent.
             self.dialogue.end_content(Stamp { acknowledged: None, ..at });
             self.client.set_mode(ClientMode::Command);

@@ -355,7 +355,7 @@ fn commands_beyond_the_limit_of_pending_ones() {
     let recipients = 1100;
     let dropped = 1 + recipients + 1 - LIMIT;
     let commands: String = (0..recipients).map(|i| format!("C: RCPT TO:<{i}@b>\n")).collect();
-    let is_refused = |i: usize| i % 7 == 0;
+    let is_refused = |i: usize| i.is_multiple_of(7);
     let replies: String = (0..recipients).map(|i| if is_refused(i) { "S: 550 no\n" } else { "S: 250 ok\n" }).collect();
     let rcpts: Vec<String> = (0..recipients)
         .map(|i| match (i + 1 < dropped, is_refused(i)) {
