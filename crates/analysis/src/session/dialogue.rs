@@ -430,7 +430,7 @@ impl Dialogue {
             body.end();
             self.anomalies.of_message(body.octets(), at);
             self.settle_go_ahead(place);
-            self.enqueue(Kind::EndOfData(body), place, at);
+            self.enqueue(Kind::EndOfData(body), place, Stamp { acknowledged: None, ..at });
         }
         let is_certain = self.replies_lost.is_none() || queue_id(&response.parameter).is_some();
         if !is_certain {

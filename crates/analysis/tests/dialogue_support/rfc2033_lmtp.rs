@@ -191,3 +191,39 @@ fn a_session_without_its_lhlo() {
         ]),
     );
 }
+
+/// The end of the message is lost, and the reply to the second recipient: the next command's reply is not that.
+#[test]
+fn a_lost_end_of_the_message_and_a_lost_reply() {
+    expect(
+        "S: 220 store LMTP
+         C: LHLO a
+         S: 250-store
+         S: 250 PIPELINING
+         C: MAIL FROM:<a@a>
+         C: RCPT TO:<b@b>
+         C: RCPT TO:<c@c>
+         C: DATA
+         S: 250 ok
+         S: 250 ok
+         S: 250 ok
+         S: 354 go on
+         C: text
+         c: .
+         S: 250 2.0.0 <b@b> saved
+         s: 452 4.2.2 <c@c> full
+         C: MAIL FROM:<d@d>
+         S: 250 ok
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({
+            "verbs": "LHLO MAIL RCPT RCPT DATA MAIL QUIT",
+            "replies": "220/- 250/0 250/1 250/2 250/3 354/4 250/4 250/5 221/6",
+        }),
+        &json!([
+            {"rcpts": ["b@b accepted 250", "c@c unknown null"], "outcome": "accepted", "bytes": 6, "whole": false},
+            {"mail_from": "d@d", "outcome": "aborted"},
+        ]),
+    );
+}
