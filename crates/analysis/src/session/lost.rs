@@ -5,7 +5,7 @@ use smtp_parser::ClientMode;
 
 use super::dialogue::{Dialogue, Next};
 use super::lookahead::begins_like_command;
-use super::pending::Kind;
+use super::pending::{Kind, Pending};
 use super::{Awaited, Held, Stamp, Tracker};
 
 impl Tracker {
@@ -61,7 +61,13 @@ impl Dialogue {
         self.replies_lost = None;
         self.unsure.clear();
         self.dropped = 0;
-        while self.queue.front().is_some_and(|pending| pending.acknowledged < Some(end)) {
+        // Of commands that are lost as well it shows nothing, if they may have been sent together with this.
+        let is_first_since = at.acknowledged == Some(end);
+        let may_follow = |pending: &Pending| is_first_since && matches!(pending.kind, Kind::Lost { several: true, .. });
+        while let Some(front) = self.queue.front().filter(|pending| pending.acknowledged < Some(end)) {
+            if self.queue.len() == 1 && may_follow(front) {
+                return;
+            }
             self.unanswered();
         }
     }

@@ -483,3 +483,36 @@ fn recipients_behind_lost_ones_where_data_is_refused() {
         ]),
     );
 }
+
+/// The reply to EHLO is lost, and most of a group behind it: what follows takes none of the replies to that.
+#[test]
+fn a_reply_and_the_beginning_of_a_group_in_chunks() {
+    expect(
+        &format!(
+            "S: 220 mx ESMTP
+             C: EHLO a
+             s: 250-mx
+             s: 250-PIPELINING
+             s: 250 CHUNKING
+             c: MAIL FROM:<a@a>
+             c: RCPT TO:<b@b>
+             C: BDAT 3
+             C= abc
+             S: 250 a ok
+             S: 250 b ok
+             S: 250 3 octets
+             C: BDAT 3 LAST
+             C= def
+             S: 250 first
+             {SECOND}"
+        ),
+        &json!({
+            "verbs": "EHLO BDAT BDAT MAIL RCPT DATA QUIT",
+            "replies": "220/- 250/- 250/- 250/- 250/2 250/3 250/4 354/5 250/5 221/6",
+        }),
+        &json!([
+            {"mail_from": null, "via": "BDAT", "outcome": "accepted", "final": "250", "bytes": 6, "whole": false},
+            {"mail_from": "c@c", "rcpts": ["d@d accepted 250"], "outcome": "accepted", "bytes": 8, "whole": true},
+        ]),
+    );
+}
