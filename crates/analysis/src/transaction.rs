@@ -36,6 +36,8 @@ pub(crate) struct Transactions {
     last_has_message: bool,
     /// Octets of messages that are kept.
     kept_octets: usize,
+    /// Whether MAIL may have begun one that the capture does not show.
+    mail_may_be_lost: bool,
     limits: LimitsReached,
 }
 
@@ -99,6 +101,8 @@ struct Open {
     /// Whether DATA or BDAT was answered at all.
     data_answered: bool,
     message_ended: bool,
+    /// Whether commands are lost since it began.
+    commands_lost: bool,
     /// LMTP and PRDR: the recipients accepted by RCPT, each of which gets a reply after the message.
     answered_one_by_one: Vec<usize>,
     decisive_so_far: Option<Response>,
@@ -114,21 +118,23 @@ impl Transactions {
             further: None,
             last_has_message: false,
             kept_octets: 0,
+            mail_may_be_lost: false,
             limits: LimitsReached::default(),
         }
     }
 
     /// MAIL. One that is refused while a transaction is open begins none.
     pub(crate) fn mail(&mut self, mail: Mail, place: Place, reply: Option<&Response>, ending: Ending) {
-        let refused = reply.filter(|reply| reply.class() != 2);
+        let refused = refusal(reply);
         if let Some(open) = &self.open
             && open.refused_at_mail.is_none()
-            && refused.is_some()
+            && reply.is_some_and(|reply| reply.class() != 2)
         {
             self.touch(place);
             return;
         }
         self.end(ending);
+        self.mail_may_be_lost = false;
         let mut open = Open::new(place);
         open.transaction.mail_from = mail.address;
         open.transaction.mail_parameters = mail.parameters;
@@ -136,8 +142,13 @@ impl Transactions {
         self.open = Some(open);
     }
 
-    /// RCPT. Outside a transaction it concerns nobody.
+    /// RCPT. Outside a transaction it concerns nobody, unless MAIL may be lost. RFC 5321 §3.3: "If a RCPT command
+    /// appears without a previous MAIL command, the server MUST return a 503".
     pub(crate) fn rcpt(&mut self, rcpt: Rcpt, place: Place, reply: Option<&Response>) {
+        self.end_where_mail_is_lost();
+        if self.mail_may_be_lost && self.open.is_none() && reply.is_none_or(|reply| !reply.code.is(503)) {
+            self.open = Some(Open::new(place));
+        }
         self.touch(place);
         let Some(open) = &mut self.open else { return };
         open.last_rcpt = reply.cloned();
@@ -158,8 +169,9 @@ impl Transactions {
 
     /// DATA: 354 lets the message begin. A server that lets it begin without MAIL has begun a transaction.
     pub(crate) fn data(&mut self, place: Place, reply: Option<&Response>) {
-        let refused = reply.filter(|reply| reply.class() != 3);
-        if self.open.is_none() && refused.is_some() {
+        self.end_where_mail_is_lost();
+        let refused = refusal(reply);
+        if self.open.is_none() && reply.is_some_and(|reply| reply.class() != 3) {
             return;
         }
         self.touch(place);
@@ -180,7 +192,7 @@ impl Transactions {
 
     /// The end of the message that followed DATA, or as much of it as there is.
     pub(crate) fn end_of_data(&mut self, body: Body, place: Place, reply: Option<&Response>) {
-        self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
+        self.message(body, place);
         if let Some(reply) = reply {
             self.decide(reply);
         }
@@ -188,15 +200,17 @@ impl Transactions {
 
     /// The message that followed DATA, where its replies come one by one.
     pub(crate) fn message(&mut self, body: Body, place: Place) {
+        self.end_where_mail_is_lost();
         self.open.get_or_insert_with(|| Open::new(place)).take_message(body);
     }
 
     /// BDAT with a valid chunk size, or BURL (RFC 4468), with which the server fetches a part of the message. Such a part
     /// came neither by DATA nor by BDAT.
     pub(crate) fn chunk(&mut self, chunk: Chunk, place: Place, reply: Option<&Response>) {
+        self.end_where_mail_is_lost();
         let Chunk { last, fetched, body } = chunk;
-        let refused = reply.filter(|reply| reply.class() != 2);
-        if self.open.is_none() && refused.is_some() {
+        let refused = refusal(reply);
+        if self.open.is_none() && reply.is_some_and(|reply| reply.class() != 2) {
             return;
         }
         self.touch(place);
@@ -227,7 +241,7 @@ impl Transactions {
         if let Some(open) = &mut self.open {
             open.transaction.via = Some(Via::Bdat);
             open.data_answered = reply.is_some();
-            open.refusal = reply.filter(|reply| reply.class() != 2).cloned();
+            open.refusal = refusal(reply).cloned();
         }
     }
 
@@ -259,6 +273,30 @@ impl Transactions {
         more || then_one_for_all
     }
 
+    /// Another reply behind the one to a message: RFC 2033 §4.2 has one "for each previously successful RCPT command". Returns
+    /// whether still another one is to come, or nothing where this cannot be such a reply.
+    pub(crate) fn answer_again(&mut self, first: &Response, reply: &Response) -> Option<bool> {
+        let is_first = |last: &Response| (last.timestamp, last.command) == (first.timestamp, first.command);
+        let is_whole = |last: &&mut Transaction| {
+            let accepted = last.recipients.iter().filter(|recipient| recipient.outcome == RecipientOutcome::Accepted);
+            let is_cut =
+                last.message.as_ref().is_none_or(|message| message.cut.is_some()) || last.further_recipients > 0;
+            last.final_response.as_ref().is_some_and(is_first) && accepted.count() > 1 && !is_cut
+        };
+        if self.open.is_some() || self.further.is_some() {
+            return None;
+        }
+        self.finished.last_mut().filter(is_whole)?;
+        let last = self.finished.pop()?;
+        let place = Place { command: None, timestamp: last.timestamp };
+        let mut open = Open::new(place);
+        open.transaction = Transaction { outcome: Outcome::Incomplete, queue_id: None, final_response: None, ..last };
+        (open.data_answered, open.message_ended) = (true, true);
+        self.open = Some(open);
+        self.expect_recipient_replies();
+        Some(self.recipient_reply(0, false, first) && self.recipient_reply(1, false, reply))
+    }
+
     /// A command that leaves the transaction as it is.
     pub(crate) fn touch(&mut self, place: Place) {
         if let (Some(open), Some(command)) = (&mut self.open, place.command) {
@@ -287,8 +325,26 @@ impl Transactions {
         }
     }
 
+    /// Commands are lost, and whatever they began or ended.
+    pub(crate) fn commands_are_lost(&mut self) {
+        self.mail_may_be_lost = true;
+        if let Some(open) = &mut self.open {
+            open.commands_lost = true;
+        }
+    }
+
+    /// RFC 5321 §4.1.1.4: the end of the message is processed, and then the "reverse-path buffer, the forward-path buffer,
+    /// and the mail data buffer … are cleared". What follows is of another transaction, whose MAIL is not in the capture.
+    fn end_where_mail_is_lost(&mut self) {
+        if self.open.as_ref().is_some_and(|open| open.message_ended) {
+            self.end(Ending::Command);
+            self.mail_may_be_lost = true;
+        }
+    }
+
     /// The transaction that is open, if any, ends.
     pub(crate) fn end(&mut self, ending: Ending) {
+        self.mail_may_be_lost = false;
         if let Some(open) = self.open.take() {
             self.keep(open.conclude(ending));
         }
@@ -312,7 +368,25 @@ impl Transactions {
             .filter(|(_, recipient)| recipient.outcome == RecipientOutcome::Accepted)
             .map(|(index, _)| index)
             .collect();
+        for &index in &open.answered_one_by_one {
+            // What RCPT promised is what the reply behind the message has yet to say.
+            if let Some(recipient) = open.transaction.recipients.get_mut(index) {
+                recipient.outcome = RecipientOutcome::Unknown;
+                (recipient.code, recipient.enhanced_code, recipient.parameter) = (None, None, None);
+            }
+        }
         open.answered_one_by_one.len()
+    }
+
+    /// LMTP: which of the replies to come this one is, by the address it names.
+    pub(crate) fn named_recipient(&self, answered: usize, reply: &Response) -> Option<usize> {
+        let open = self.open.as_ref()?;
+        let names = |index: &usize| {
+            let recipient = open.transaction.recipients.get(*index);
+            recipient.is_some_and(|recipient| names(&reply.parameter, &recipient.address))
+        };
+        let named = open.answered_one_by_one.iter().skip(answered).position(names)?;
+        Some(answered + named)
     }
 
     /// Those that are kept, the totals of the others, and the limits that were reached.
@@ -320,9 +394,14 @@ impl Transactions {
         (self.finished, self.further, self.limits)
     }
 
-    /// The reply to the end of the message.
+    /// The reply to the end of the message. RFC 5321 §4.2.1 has no meaning for one that is neither 2yz, 4yz nor 5yz here:
+    /// what became of the message is not known then.
     fn decide(&mut self, reply: &Response) {
+        if reply.class() != 2 && refusal(Some(reply)).is_none() {
+            return self.end(Ending::Unseen);
+        }
         let Some(mut open) = self.open.take() else { return };
+        self.mail_may_be_lost = false;
         let accepted = reply.class() == 2;
         open.transaction.outcome = if accepted { Outcome::Accepted } else { Outcome::Rejected };
         open.transaction.queue_id = accepted.then(|| queue_id(&reply.parameter)).flatten().map(SmolStr::from);
@@ -348,6 +427,31 @@ impl Transactions {
             self.further.get_or_insert_default().add_transaction(&transaction);
         }
     }
+}
+
+/// The reply, if it refuses. RFC 5321 §4.2.1: 4yz and 5yz are the negative replies; no other is one.
+fn refusal(reply: Option<&Response>) -> Option<&Response> {
+    reply.filter(|reply| matches!(reply.class(), 4 | 5))
+}
+
+/// Whether a reply names this address, and no longer one that contains it.
+pub(crate) fn names(text: &str, address: &str) -> bool {
+    let is_of_address = |octet: &u8| octet.is_ascii_alphanumeric() || b".-_+=@".contains(octet);
+    let (text, address) = (text.as_bytes(), address.as_bytes());
+    if address.is_empty() {
+        return false;
+    }
+    (0..text.len()).any(|start| {
+        let (before, rest) = text.split_at(start);
+        let Some((word, behind)) = rest.split_at_checked(address.len()) else { return false };
+        // A full stop may end the sentence.
+        let goes_on = match behind {
+            [b'.', next, ..] => is_of_address(next),
+            [next, ..] => is_of_address(next),
+            [] => false,
+        };
+        word.eq_ignore_ascii_case(address) && !before.last().is_some_and(is_of_address) && !goes_on
+    })
 }
 
 fn count_cut(limits: &mut LimitsReached, message: Option<&Message>) {
@@ -389,6 +493,7 @@ impl Open {
             further_taken: false,
             data_answered: false,
             message_ended: false,
+            commands_lost: false,
             answered_one_by_one: Vec::new(),
             decisive_so_far: None,
         }
@@ -415,7 +520,8 @@ impl Open {
         let refused = |recipient: &Recipient| {
             matches!(recipient.outcome, RecipientOutcome::Rejected | RecipientOutcome::Deferred)
         };
-        let all_refused = !recipients.is_empty() && recipients.iter().all(refused) && !self.further_taken;
+        let all_refused =
+            !recipients.is_empty() && recipients.iter().all(refused) && !self.further_taken && !self.commands_lost;
         let decisive = self
             .refused_at_mail
             .take()
@@ -424,6 +530,8 @@ impl Open {
         self.transaction.outcome = match (decisive.is_some(), ending) {
             (true, _) => Outcome::Rejected,
             (false, Ending::Unseen) => Outcome::Incomplete,
+            // What is lost may have ended it.
+            (false, _) if self.commands_lost => Outcome::Incomplete,
             // All of the message is there and the server had let it begin: only its reply is not in the capture.
             // Chunks ask for no leave.
             (false, _) if self.message_ended && (self.data_answered || self.transaction.via != Some(Via::Data)) => {

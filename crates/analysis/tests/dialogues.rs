@@ -29,8 +29,12 @@ mod contract_pairing;
 mod contract_replies;
 #[path = "dialogue_support/extensions.rs"]
 mod extensions;
+#[path = "dialogue_support/lost_commands.rs"]
+mod lost_commands;
 #[path = "dialogue_support/lost_parts.rs"]
 mod lost_parts;
+#[path = "dialogue_support/odd_replies.rs"]
+mod odd_replies;
 #[path = "dialogue_support/rfc2033_lmtp.rs"]
 mod rfc2033_lmtp;
 #[path = "dialogue_support/rfc2920_pipelining.rs"]

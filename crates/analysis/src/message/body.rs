@@ -22,8 +22,8 @@ pub(crate) struct Body {
     octets: u64,
     wire_octets: u64,
     missing: u64,
-    /// A part of it is not in the client's stream.
-    fetched: bool,
+    /// A part of it is not in the client's stream, or lost with the command that announced it.
+    lacks_part: bool,
     /// The octets that are kept: the header, or the whole message where its parts are wanted; of one that is read as it
     /// comes, the last octets, which may be taken back.
     kept: Vec<u8>,
@@ -58,7 +58,7 @@ impl Body {
             octets: 0,
             wire_octets: 0,
             missing: 0,
-            fetched: false,
+            lacks_part: false,
             kept: Vec::new(),
             header_end: None,
             ended: false,
@@ -162,9 +162,10 @@ impl Body {
         self.header_end.get_or_insert(self.kept.len());
     }
 
-    /// A part that the server fetches elsewhere. What comes behind it is no longer read as header.
-    pub(crate) fn fetch_part(&mut self) {
-        self.fetched = true;
+    /// A part that the server fetches elsewhere, or that is lost, nobody knows of how many octets. What comes behind it is
+    /// no longer read as header.
+    pub(crate) fn lack_part(&mut self) {
+        self.lacks_part = true;
         self.gap(0);
     }
 
@@ -190,7 +191,7 @@ impl Body {
     }
 
     pub(crate) fn has_gap(&self) -> bool {
-        self.missing > 0 || self.fetched
+        self.missing > 0 || self.lacks_part
     }
 
     /// Whether the end was seen and nothing is missing.

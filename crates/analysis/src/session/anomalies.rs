@@ -108,6 +108,11 @@ impl Anomalies {
         self.add(AnomalyKind::MissingEndOfData, at, Role::Client, format!("{octets} octets of the message"));
     }
 
+    /// Commands may be lost that are not known to be.
+    pub(super) fn forget_order(&mut self) {
+        self.order.forget();
+    }
+
     /// Octets of the client's commands are lost.
     pub(super) fn commands_lost(&mut self, at: Stamp, octets: u64) {
         self.order.forget();

@@ -3,6 +3,8 @@
 //! PIPELINING (RFC 2920) is the normal case: what a command does is decided when its reply comes, in the order of the
 //! commands, because only then the server has read it.
 
+use std::collections::VecDeque;
+
 use smol_str::SmolStr;
 use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
 
@@ -13,11 +15,13 @@ use super::further::Further;
 use super::limits::{LimitsReached, SessionLimit};
 use super::pending::{Kind, Pending, Queue};
 use super::redaction::Secrets;
+use super::resumption::Resumption;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
 use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
+use crate::queue_id::queue_id;
 use crate::spool::Spool;
 use crate::transaction::{Ending, Place, Transactions};
 
@@ -74,7 +78,7 @@ pub(crate) struct Dialogue {
     /// A 354 to a DATA that is not in the capture, until the message has come.
     go_ahead: Option<Response>,
     /// The message in BDAT chunks that is being received.
-    chunks: Option<Body>,
+    pub(super) chunks: Option<Body>,
     /// End of the last gap in the server's stream, until the client is known to have gone on behind it.
     pub(super) replies_lost: Option<u64>,
     /// Lines that no verb begins may be credentials.
@@ -85,6 +89,16 @@ pub(crate) struct Dialogue {
     pub(super) claim_is_of_last_mail: bool,
     /// The number of lost commands is not known, so a reply too many may be to one of them.
     pub(super) uncounted: bool,
+    /// Replies of which it is not known yet whether they are to lost commands, each with its place among the replies.
+    pub(super) unsure: VecDeque<(usize, Response)>,
+    /// Commands that were too many to be kept until their replies come, as they still will.
+    pub(super) dropped: u64,
+    /// Commands are lost, and none was read since.
+    pub(super) resumption: Option<Resumption>,
+    /// Where the segment that is being read begins.
+    pub(super) segment_begin: u64,
+    /// Commands are lost since the last MAIL, so that BDAT may not be the first.
+    pub(super) chunks_may_be_lost: bool,
     /// Commands so far, those that are not kept among them.
     pub(super) command_count: usize,
     /// The last DATA whose reply is settled, which is the command of the message behind it; `None` where it is not in the
@@ -102,6 +116,10 @@ const USUAL_RECORDS: usize = 8;
 
 impl Dialogue {
     pub(crate) fn new(options: Options, handshake_seen: bool) -> Self {
+        let mut transactions = Transactions::new(options.recipients_limit, options.records_limit);
+        if !handshake_seen {
+            transactions.commands_are_lost();
+        }
         Self {
             commands: Vec::with_capacity(USUAL_RECORDS),
             responses: Vec::with_capacity(USUAL_RECORDS),
@@ -114,7 +132,7 @@ impl Dialogue {
             auth: Vec::new(),
             exchange: None,
             starttls: None,
-            transactions: Transactions::new(options.recipients_limit, options.records_limit),
+            transactions,
             anomalies: Anomalies::new(options.anomalies_limit, handshake_seen),
             queue: Queue::default(),
             body: None,
@@ -127,6 +145,11 @@ impl Dialogue {
             lmtp: false,
             claim_is_of_last_mail: false,
             uncounted: false,
+            unsure: VecDeque::new(),
+            dropped: 0,
+            resumption: None,
+            segment_begin: 0,
+            chunks_may_be_lost: false,
             command_count: 0,
             data_command: None,
             further: None,
@@ -138,19 +161,18 @@ impl Dialogue {
 
     /// A command line. Returns whether what follows it cannot be read before its reply.
     pub(crate) fn command(&mut self, line: &CommandLine<'_>, at: Stamp) -> bool {
+        if self.passes_over(line, at) {
+            return false;
+        }
         let is_secret = self.is_secret(line);
         self.anomalies.of_command(line, at, is_secret, self.surely_unanswered());
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
         self.uncounted &= !self.queue.is_empty();
-        if let Some(end) = self.replies_lost
-            && at.acknowledged >= Some(end)
-        {
-            // The client has gone on behind the gap: what it had sent before got its reply in there.
-            self.replies_lost = None;
-            while self.queue.front().is_some_and(|pending| pending.acknowledged < Some(end)) {
-                self.unanswered();
-            }
+        self.settle_lost_replies(at);
+        if let Some(Pending { kind: Kind::Lost { answered: true, several }, .. }) = self.queue.back_mut() {
+            // It was not sent with those that are lost.
+            *several = false;
         }
         if matches!(kind, Kind::Empty) {
             let place = Place { command: None, timestamp: at.timestamp };
@@ -169,11 +191,16 @@ impl Dialogue {
             }
             Parsed::StartTls => self.starttls = self.starttls.max(Some(StartTls::Requested)),
             Parsed::Bdat { .. } => {
-                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref()));
+                let is_first = self.chunks.is_none();
+                let chunks = self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref()));
+                if is_first && self.chunks_may_be_lost {
+                    chunks.lack_part();
+                }
             }
+            Parsed::Mail { .. } => self.chunks_may_be_lost = false,
             // What the server fetches is of the message, and not in the capture.
             Parsed::Burl { .. } => {
-                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref())).fetch_part()
+                self.chunks.get_or_insert_with(|| new_body(&self.options, self.spool.as_ref())).lack_part();
             }
             _ => {}
         }
@@ -195,6 +222,7 @@ impl Dialogue {
     /// A response to a SASL challenge.
     pub(crate) fn auth_response(&mut self, response: smtp_parser::Secret<'_>, at: Stamp) {
         self.secrets.remember(response.reveal());
+        self.resume(at);
         self.anomalies.of_auth_response(response, at);
         let mut place = Place { command: None, timestamp: at.timestamp };
         if let Some((exchange, of_auth)) = &mut self.exchange {
@@ -207,6 +235,7 @@ impl Dialogue {
 
     /// The client begins the message.
     pub(crate) fn begin_content(&mut self, timestamp: Time) {
+        self.resumption = None;
         let place = Place { command: self.data_command, timestamp };
         self.body = Some((new_body(&self.options, self.spool.as_ref()), place));
     }
@@ -263,8 +292,23 @@ impl Dialogue {
             return Next::Unchanged;
         }
         self.sasl_suspected |= code == 334;
-        self.skip_unanswerable(code);
-        if self.is_of_uncounted(code) || self.is_ambiguous(code) {
+        if self.is_to_dropped(code) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
+        if code == 354 {
+            self.align(reply);
+        }
+        let is_named = self.skip_to_named(&response.parameter);
+        if !is_named && self.is_unsure(&response, at.offset + reply.octets) {
+            self.keep_reply(response);
+            return Next::Unchanged;
+        }
+        let is_of_lost = !is_named && self.is_of_lost_recipient(&response.parameter);
+        if !is_named && !is_of_lost {
+            self.skip_unanswerable(code);
+        }
+        if is_of_lost || !is_named && (self.is_of_uncounted(code) || self.is_ambiguous(code)) {
             self.keep_reply(response);
             return Next::Unchanged;
         }
@@ -312,6 +356,7 @@ impl Dialogue {
 
     /// The connection is over. What is still unanswered stays so.
     pub(crate) fn finish(&mut self, ending: Ending, at: Stamp) {
+        self.resume(at);
         let begun = self.body.as_ref().map(|(body, _)| body).or(self.chunks.as_ref());
         if let Some(body) = begun.filter(|_| ending == Ending::Closed) {
             self.anomalies.missing_end_of_data(at, body.octets());
@@ -364,6 +409,9 @@ impl Dialogue {
                 self.keep_reply(Response { command, ..response });
                 return Next::Commands;
             }
+            if self.answers_another_recipient(&response) {
+                return Next::Unchanged;
+            }
             self.keep_reply(response.clone());
             if response.code.is(334) {
                 // The AUTH command is not in the capture, but what comes now are credentials.
@@ -387,10 +435,19 @@ impl Dialogue {
             return Next::Unchanged;
         }
         // The end of the message was among the lost octets.
-        if let Some((body, place)) = self.body.take() {
+        if let Some((mut body, place)) = self.body.take() {
+            body.end();
             self.anomalies.of_message(body.octets(), at);
             self.settle_go_ahead(place);
-            self.enqueue(Kind::EndOfData(body), place, at);
+            self.enqueue(Kind::EndOfData(body), place, Stamp { acknowledged: None, ..at });
+        }
+        let is_certain = self.replies_lost.is_none() || queue_id(&response.parameter).is_some();
+        if !is_certain {
+            // It may be to a command behind the message, of which nothing is in the capture either.
+            self.keep_reply(response);
+            self.unanswered();
+            self.more_may_be_lost(at);
+            return Next::Commands;
         }
         // The reply is told with the command, and decides without it.
         let command = self.queue.front().and_then(|pending| pending.place.command);
@@ -398,7 +455,27 @@ impl Dialogue {
         if let Some(pending) = self.queue.pop() {
             self.apply_end_of_data(pending, Some(&response));
         }
+        self.more_may_be_lost(at);
         Next::Commands
+    }
+
+    /// A session that was picked up behind its LHLO, in which a message gets several replies, is one of LMTP (RFC 2033
+    /// §4.2).
+    fn answers_another_recipient(&mut self, response: &Response) -> bool {
+        let Some(first) = self.responses.last().filter(|first| first.command.is_some()) else { return false };
+        if self.helo.is_some() || response.code.is(421) || !matches!(response.class(), 2 | 4 | 5) {
+            return false;
+        }
+        let (command, timestamp) = (first.command, first.timestamp);
+        let Some(more) = self.transactions.answer_again(first, response) else { return false };
+        self.lmtp = true;
+        self.keep_reply(Response { command, ..response.clone() });
+        if more {
+            let kind = Kind::RecipientReplies { answered: 2, then_one_for_all: false };
+            let place = Place { command, timestamp };
+            self.queue.push_front(Pending { kind, place, acknowledged: None, abandoned: None });
+        }
+        true
     }
 
     /// The first in the queue gets no reply.
@@ -440,6 +517,8 @@ impl Dialogue {
         if self.queue.len() > self.options.pending_limit {
             self.limits.count(SessionLimit::Pending, 1);
             self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
+            let is_answered = |first: &Pending| !matches!(first.kind, Kind::Empty | Kind::Lost { .. });
+            self.dropped += u64::from(self.queue.front().is_some_and(is_answered));
             self.unanswered();
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! Codes and counts decide. Where they do not, a reply is rather paired with none than with a wrong command.
 
+use smtp_parser::Reply;
+
 use super::dialogue::{Dialogue, Stamp};
 use super::pending::{Kind, Pending};
 use crate::anomaly::{AnomalyKind, Role};
-use crate::transaction::Place;
+use crate::model::Response;
+use crate::transaction::{Place, names};
 
 impl Dialogue {
     /// A response to a SASL challenge is lost. It is answered all the same.
@@ -24,24 +27,134 @@ impl Dialogue {
         self.anomalies.commands_lost(at, octets);
         let place = Place { command: None, timestamp: at.timestamp };
         self.uncounted = true;
-        match self.queue.back_mut() {
-            Some(Pending { kind: Kind::Lost { answered }, .. }) => *answered = false,
-            _ => self.enqueue(Kind::Lost { answered: false }, place, at),
+        self.resumption.get_or_insert_default();
+        self.chunks_may_be_lost = true;
+        if let Some(chunks) = &mut self.chunks {
+            chunks.lack_part();
         }
+        match self.queue.back_mut() {
+            Some(Pending { kind: Kind::Lost { answered, several }, .. }) => (*answered, *several) = (false, true),
+            _ => self.enqueue(Kind::Lost { answered: false, several: octets >= 2 * SHORTEST_OF_GROUP }, place, at),
+        }
+    }
+
+    /// The end of a message is lost, and perhaps commands behind it.
+    pub(super) fn more_may_be_lost(&mut self, at: Stamp) {
+        self.anomalies.forget_order();
+        self.uncounted = true;
+        self.chunks_may_be_lost = true;
+        let place = Place { command: None, timestamp: at.timestamp };
+        self.enqueue(Kind::Lost { answered: true, several: false }, place, Stamp { acknowledged: None, ..at });
     }
 
     /// Octets of the server's replies are lost.
     pub(crate) fn replies_lost(&mut self, at: Stamp, octets: u64) {
         self.anomalies.add(AnomalyKind::ReplyGap, at, Role::Server, format!("{octets} octets"));
         self.replies_lost = Some(at.offset + octets);
+        self.unsure.clear();
         self.greeting_expected = false;
+    }
+
+    /// Whether a reply is to a command that was dropped from the queue. Those were the first.
+    pub(super) fn is_to_dropped(&mut self, code: u16) -> bool {
+        if is_telling(code) && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
+            self.dropped = 0;
+        }
+        let is_one = self.dropped > 0;
+        if self.replies_lost.is_none() {
+            self.dropped = self.dropped.saturating_sub(1);
+        }
+        is_one
+    }
+
+    /// Takes from the queue what stands before the recipient that a reply names, where octets are lost. Returns whether
+    /// there is one.
+    pub(super) fn skip_to_named(&mut self, text: &str) -> bool {
+        if !self.uncounted && self.replies_lost.is_none() || !text.contains('@') {
+            return false;
+        }
+        let is_named = |pending: &Pending| match &pending.kind {
+            Kind::Rcpt(rcpt) => names(text, &rcpt.address),
+            // The sender may be a recipient, too.
+            Kind::Mail(mail) => mail.address.as_ref().is_some_and(|address| names(text, address)),
+            _ => false,
+        };
+        let Some(place) = self.queue.iter().position(is_named) else { return false };
+        // What servers say of senders, of which one may be lost.
+        let is_of_rcpt = self.queue.iter().nth(place).is_some_and(|pending| matches!(pending.kind, Kind::Rcpt(_)));
+        if !is_of_rcpt || text.to_ascii_lowercase().contains("sender") {
+            return false;
+        }
+        (0..place).for_each(|_| self.unanswered());
+        true
+    }
+
+    /// Whether a reply may be to one of several lost commands, or to one of those that were sent with them: how many are
+    /// lost is known when the 354 has come. Until then it is as good as lost.
+    pub(super) fn is_unsure(&mut self, response: &Response, end: u64) -> bool {
+        let is_of_group = |pending: &Pending| matches!(pending.kind, Kind::Mail(_) | Kind::Rcpt(_) | Kind::Bdat { .. });
+        if !self.uncounted || is_telling(response.code.value()) || !self.queue.second().is_some_and(is_of_group) {
+            return false;
+        }
+        let Some(Pending { kind: Kind::Lost { answered, several: true }, .. }) = self.queue.front_mut() else {
+            return false;
+        };
+        *answered = true;
+        self.replies_lost = self.replies_lost.max(Some(end));
+        if self.unsure.len() >= self.options.pending_limit {
+            self.unsure.pop_front();
+        }
+        self.unsure.push_back((self.responses.len(), response.clone()));
+        true
+    }
+
+    /// A 354 has come: RFC 2920 §3.1 has the replies in the order of the commands, so the last ones before it are to the
+    /// last commands before DATA.
+    pub(super) fn align(&mut self, reply: &Reply<'_>) {
+        let unsure = std::mem::take(&mut self.unsure);
+        let Some(data) = self.queue.iter().position(|pending| matches!(pending.kind, Kind::Data)) else { return };
+        if unsure.is_empty() || !self.queue.front().is_some_and(|first| first.kind.is_lost()) {
+            return;
+        }
+        self.unanswered();
+        let known = data.saturating_sub(1);
+        let are_known =
+            self.queue.iter().take(known).all(|pending| matches!(pending.kind, Kind::Mail(_) | Kind::Rcpt(_)));
+        let Some(others) = unsure.len().checked_sub(known).filter(|_| are_known) else { return };
+        for (index, mut response) in unsure.into_iter().skip(others) {
+            let Some(pending) = self.queue.pop() else { return };
+            response.command = pending.place.command;
+            if let Some(kept) = self.responses.get_mut(index) {
+                kept.command = response.command;
+            }
+            self.apply(pending, Some((&response, reply)));
+        }
+    }
+
+    /// Whether a reply names an address that is not the next recipient's, where commands before that are lost: then it is
+    /// of those.
+    pub(super) fn is_of_lost_recipient(&mut self, text: &str) -> bool {
+        if !matches!(self.queue.second(), Some(Pending { kind: Kind::Rcpt(_), .. })) {
+            return false;
+        }
+        let Some(Pending { kind: Kind::Lost { answered, .. }, .. }) = self.queue.front_mut() else { return false };
+        let named = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+        let is_named = self.uncounted && named.is_some_and(|(address, _)| address.contains('@'));
+        *answered |= is_named;
+        is_named
     }
 
     /// Takes from the queue what this reply cannot be meant for.
     pub(super) fn skip_unanswerable(&mut self, code: u16) {
-        if self.replies_lost.is_some() && self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code)) {
-            while self.queue.front().is_some_and(|pending| !pending.kind.can_be_answered_by(code)) {
-                self.unanswered();
+        if self.replies_lost.is_some() {
+            let is_known = self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code));
+            // A code that only one command has tells of it, even where that is lost.
+            let is_lost = || is_telling(code) && self.queue.iter().any(|pending| pending.kind.is_lost());
+            if is_known || is_lost() {
+                let fits = |kind: &Kind| if is_known { kind.can_be_answered_by(code) } else { kind.is_lost() };
+                while self.queue.front().is_some_and(|pending| !fits(&pending.kind)) {
+                    self.unanswered();
+                }
             }
         }
         while let Some(front) = self.queue.front() {
@@ -49,17 +162,16 @@ impl Dialogue {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
                 // One reply at least is to what is lost, unless its code says more.
-                Kind::Lost { answered } => {
-                    let is_plain = !matches!(code, 221 | 235 | 334 | 354);
+                Kind::Lost { answered, .. } => {
                     let fits = |next: &Pending| next.kind.can_be_answered_by(code);
-                    (answered || !is_plain) && self.queue.second().is_some_and(fits)
+                    (answered || is_telling(code)) && self.queue.second().is_some_and(fits)
                 }
                 _ => false,
             };
             if !skip {
                 return;
             }
-            self.queue.pop();
+            self.unanswered();
         }
     }
 
@@ -70,7 +182,7 @@ impl Dialogue {
             return false;
         }
         match self.queue.front_mut().map(|pending| &mut pending.kind) {
-            Some(Kind::Lost { answered }) => {
+            Some(Kind::Lost { answered, .. }) => {
                 *answered = true;
                 true
             }
@@ -85,6 +197,14 @@ impl Dialogue {
         let may_be_meant = self.queue.iter().filter(|pending| pending.kind.can_be_answered_by(code));
         self.replies_lost.is_some() && may_be_meant.take(2).count() > 1
     }
+}
+
+/// Octets of a command of a group, at least: `RCPT TO:<a@b>`, or MAIL with the null sender, and CRLF.
+const SHORTEST_OF_GROUP: u64 = 14;
+
+/// Whether the code alone says what it answers: QUIT, AUTH, or DATA.
+fn is_telling(code: u16) -> bool {
+    matches!(code, 221 | 235 | 334 | 354)
 }
 
 #[cfg(test)]
@@ -104,7 +224,7 @@ mod tests {
     /// RFC 5321 §4.2.3 and §4.1.1.4: DATA is answered by 354, 4xx or 5xx.
     #[test]
     fn lost_commands_take_one_reply_and_those_that_fit_nothing_else() {
-        let mut dialogue = dialogue(vec![Kind::Lost { answered: false }, Kind::Data]);
+        let mut dialogue = dialogue(vec![Kind::Lost { answered: false, several: false }, Kind::Data]);
         dialogue.uncounted = true;
         dialogue.skip_unanswerable(250);
         assert!(dialogue.is_of_uncounted(250) && dialogue.is_of_uncounted(250));

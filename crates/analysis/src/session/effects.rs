@@ -9,7 +9,7 @@ use super::pending::{Kind, Pending};
 use crate::model::{ClaimSource, ExtensionOffer, Response, StartTls};
 use crate::output::codes::Code;
 use crate::output::{text, upper_case};
-use crate::transaction::{Chunk, Ending};
+use crate::transaction::{Chunk, Ending, Place};
 
 impl Dialogue {
     /// The effect of a command, given its reply.
@@ -99,12 +99,17 @@ impl Dialogue {
             }
             Kind::Rset | Kind::Quit | Kind::Other => self.transactions.touch(place),
             Kind::Lost { .. } if response.is_some_and(|response| response.code.is(334)) => return Next::AuthResponse,
-            Kind::Lost { .. } if response.is_some_and(|response| response.code.is(354)) => {
-                self.data_command = place.command;
-                self.transactions.data(place, response);
-                return Next::Content;
+            Kind::Lost { .. } => {
+                self.transactions.commands_are_lost();
+                if let Some(go_ahead) = response.filter(|response| response.code.is(354)) {
+                    // Nothing that is known of the client's is older.
+                    let place = Place { timestamp: go_ahead.timestamp, ..place };
+                    self.data_command = None;
+                    self.transactions.data(place, response);
+                    return Next::Content;
+                }
             }
-            Kind::Empty | Kind::Lost { .. } => {}
+            Kind::Empty => {}
         }
         Next::Unchanged
     }
@@ -123,8 +128,22 @@ impl Dialogue {
                 let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: true };
                 self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
             }
-            Kind::EndOfData(body) => self.transactions.end_of_data(body, place, response),
-            Kind::RecipientReplies { answered, then_one_for_all } => {
+            Kind::EndOfData(body) => {
+                self.transactions.end_of_data(body, place, response);
+                if self.lmtp && response.is_none() {
+                    self.transactions.expect_recipient_replies();
+                }
+            }
+            Kind::RecipientReplies { mut answered, then_one_for_all } => {
+                if let Some(response) = response.filter(|_| self.replies_lost.is_some()) {
+                    // One of those before it may be lost: it is whose it says.
+                    let Some(named) = self.transactions.named_recipient(answered, response) else {
+                        let kind = Kind::RecipientReplies { answered, then_one_for_all };
+                        self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
+                        return;
+                    };
+                    answered = named;
+                }
                 let more = response
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {

@@ -269,7 +269,7 @@ mod tests {
         let (session, count) = under(options, &turns, "pending_commands");
         assert_eq!(count, 2);
         let answered: Vec<_> = session.responses.iter().skip(2).map(|reply| reply.command).collect();
-        assert_eq!(answered, [Some(3), Some(4), Some(5), None, None], "the oldest two are given up");
+        assert_eq!(answered, [None, None, Some(3), Some(4), Some(5)], "the oldest two are given up, and their replies");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use smtp_parser::ClientMode;
 
 use super::dialogue::{Dialogue, Next};
 use super::lookahead::{begins_like_command, begins_like_tls};
-use super::pending::Kind;
+use super::pending::{Kind, Pending};
 use super::{Awaited, Held, Stamp, StartTls, Time, Tracker};
 
 impl Tracker {
@@ -20,7 +20,7 @@ impl Tracker {
         {
             // RFC 3207 §4: the client begins TLS behind the 220, which is lost.
             self.dialogue.starttls = Some(StartTls::Accepted);
-            while self.dialogue.outstanding() > 0 {
+            while !self.dialogue.queue.is_empty() {
                 self.dialogue.unanswered();
             }
             return self.go_on(Next::Tls, Time::default());
@@ -32,7 +32,7 @@ impl Tracker {
             Some(Awaited::StartTls) => Next::Unchanged,
             _ => return,
         };
-        if !self.server_resumes {
+        if !self.server_resumes && self.dialogue.unsure.is_empty() {
             return;
         }
         let first = self.held.iter().find_map(|held| match held {
@@ -54,29 +54,49 @@ impl Tracker {
     }
 
     /// Octets of the message are lost, and so are replies that the client had received when it sent this, which begins
-    /// like a command: the message has ended in the first gap, and been answered in the second.
+    /// like a command: the message has ended in the first gap, and been answered in the second. Where nothing of the server
+    /// is in the capture, only what can be nothing but commands shows that.
     pub(super) fn settle_lost_end_of_message(&mut self, octets: &[u8], at: Stamp) {
-        if self.client.mode() == ClientMode::Content
-            && self.client_resumes
-            && self.dialogue.has_lost_reply_before(at)
-            && begins_like_command(octets)
-        {
+        if self.client.mode() != ClientMode::Content || self.awaited.is_some() {
+            return;
+        }
+        let has_gap = self.dialogue.receiving().is_some_and(|body| body.has_gap());
+        let is_answered = has_gap && self.dialogue.has_lost_reply_before(at) && begins_like_command(octets);
+        if is_answered || self.client_resumes && !self.heard.server && is_envelope(octets) {
             // Its reply had been received before this was sent.
             self.dialogue.end_content(Stamp { acknowledged: None, ..at });
             self.client.set_mode(ClientMode::Command);
+        } else {
+            self.dialogue.settle_lost_replies(at);
         }
     }
 }
 
 impl Dialogue {
+    /// Where the client has gone on behind lost replies, what it had sent before got its reply in there.
+    pub(super) fn settle_lost_replies(&mut self, at: Stamp) {
+        let Some(end) = self.replies_lost.filter(|&end| at.acknowledged >= Some(end)) else { return };
+        self.replies_lost = None;
+        self.unsure.clear();
+        self.dropped = 0;
+        // Of commands that are lost as well it shows nothing, if they may have been sent together with this.
+        let is_first_since = at.acknowledged == Some(end);
+        let may_follow = |pending: &Pending| is_first_since && matches!(pending.kind, Kind::Lost { several: true, .. });
+        while let Some(front) = self.queue.front().filter(|pending| pending.acknowledged < Some(end)) {
+            if self.queue.len() == 1 && may_follow(front) {
+                return;
+            }
+            self.unanswered();
+        }
+    }
+
     /// Whether replies are lost, and the client had received them when it sent this.
     fn has_lost_reply_before(&self, at: Stamp) -> bool {
         self.replies_lost.is_some_and(|end| at.acknowledged >= Some(end))
     }
 
-    /// Whether the client had received more than when it sent DATA, all of which is lost. Then nothing it sent up to
-    /// there awaits a reply any more.
-    /// `is_challenge`: the last of it has been answered all the same, by a challenge.
+    /// Whether the client had received more than when it sent the last command, all of which is lost. Then nothing it sent up
+    /// to there awaits a reply any more. `is_challenge`: the last of it has been answered all the same, by a challenge.
     fn deciding_reply_is_lost(&mut self, at: Stamp, is_challenge: bool) -> bool {
         let is_lost = self.queue.iter().last().is_some_and(|pending| {
             matches!(pending.kind, Kind::Data | Kind::Xexch50(_) | Kind::Auth | Kind::StartTls)
@@ -94,6 +114,12 @@ impl Dialogue {
         }
         is_lost
     }
+}
+
+/// Whether a segment is MAIL and nothing but commands behind it.
+fn is_envelope(octets: &[u8]) -> bool {
+    let is_mail = octets.get(..11).is_some_and(|begin| begin.eq_ignore_ascii_case(b"MAIL FROM:<"));
+    is_mail && octets.ends_with(b"\r\n") && octets.split_inclusive(|&octet| octet == b'\n').all(begins_like_command)
 }
 
 #[cfg(test)]
@@ -187,6 +213,18 @@ mod tests {
         tracker.octets(Role::Client, b"RSET\r\n", stamp(6, 30));
         assert_eq!(tracker.dialogue.commands.len(), 2);
         assert!(tracker.dialogue.receiving().is_none());
+    }
+
+    /// Then the reply to the end of the message is no doubtful one.
+    #[test]
+    fn replies_that_the_client_had_received_when_it_sent_the_message_are_lost_no_more() {
+        for (acknowledged, is_settled) in [(38, true), (29, false)] {
+            let mut tracker = after_data();
+            lose(&mut tracker);
+            tracker.octets(Role::Server, b"354 go\r\n", stamp(30, 6));
+            tracker.octets(Role::Client, b"Subject: x\r\n", stamp(6, acknowledged));
+            assert_eq!(tracker.dialogue.replies_lost.is_none(), is_settled);
+        }
     }
 
     /// What was sent before the lost octets were received says nothing about them, and what was sent after more had

@@ -30,6 +30,7 @@ mod order;
 mod pending;
 mod redaction;
 mod replies;
+mod resumption;
 mod tentative;
 
 use std::collections::VecDeque;
@@ -225,12 +226,8 @@ impl Tracker {
         match role {
             Role::Client => {
                 self.heard.client = true;
-                self.settle_lost_end_of_message(bytes, at);
                 if self.suspense.as_ref().is_some_and(|suspense| suspense.is_over_with(at)) {
                     self.resolve();
-                }
-                if std::mem::take(&mut self.client_resumes) && begins_like_command(bytes) {
-                    self.client.assume_line_start();
                 }
                 let pending = self.server.partial().is_some();
                 let is_overdue = pending && at.acknowledged >= Some(self.server_delivered);
@@ -240,6 +237,7 @@ impl Tracker {
                 } else {
                     self.reply_is_overdue |= is_overdue;
                 }
+                self.begin_segment(bytes, at);
                 self.client_octets(bytes, at);
             }
             Role::Server => {
@@ -291,6 +289,23 @@ impl Tracker {
         let (first, later) = lengths;
         let detail = format!("{octets} octets, first in a segment of {first}, later in another version of {later}");
         self.dialogue.anomalies.add(AnomalyKind::ConflictingOverlap, at, role, detail);
+    }
+
+    /// The client's next octets are those that one segment brought.
+    fn begin_segment(&mut self, bytes: &[u8], at: Stamp) {
+        self.settle_lost_end_of_message(bytes, at);
+        let resumes = std::mem::take(&mut self.client_resumes);
+        if (resumes || self.dialogue.is_lost()) && begins_like_command(bytes) {
+            self.begin_line();
+        }
+    }
+
+    /// The client's next octet begins a line, and what there is of one before it is none.
+    fn begin_line(&mut self) {
+        if self.dialogue.is_lost() && self.client.mode() == ClientMode::Command {
+            self.client.gap(0);
+        }
+        self.client.assume_line_start();
     }
 
     fn client_gap(&mut self, octets: u64, at: Stamp) {
@@ -348,6 +363,7 @@ impl Tracker {
     /// Reads the client's octets, all of them or up to where a reply decides what follows. Returns how many were read.
     fn follow(&mut self, mut bytes: &[u8], mut at: Stamp) -> usize {
         let mut read = 0;
+        self.dialogue.segment_begin = at.offset;
         if self.awaited.is_none() {
             self.listen_to_tls(Role::Client, bytes);
         }
@@ -506,6 +522,7 @@ impl Tracker {
             match next {
                 Held::Octets(mut octets, at) => {
                     self.held_octets -= octets.len();
+                    self.begin_segment(&octets, at);
                     let read = self.follow(&octets, at);
                     octets.read += read;
                     if !octets.is_empty() {

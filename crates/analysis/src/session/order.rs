@@ -20,6 +20,8 @@ pub(super) struct Order {
     hello: Hello,
     mail: Mail,
     recipients: bool,
+    /// What MAIL or EHLO found, and leaves if it is refused.
+    before: (Mail, bool),
     chunks: Chunks,
     /// Where DATA, or the last BDAT, stands.
     content: Option<Stamp>,
@@ -66,6 +68,7 @@ impl Order {
             hello,
             mail,
             recipients: false,
+            before: (mail, false),
             chunks: Chunks::None,
             content: None,
             declared: None,
@@ -162,6 +165,7 @@ impl Order {
             }
             Command::Ehlo(_) | Command::Helo(_) | Command::Lhlo(_) => {
                 seen.insert_if(chunks == Chunks::Open, AnomalyKind::MissingBdatLast);
+                self.before = (self.mail, self.recipients);
                 self.close(Mail::None);
             }
             Command::Rset => self.close(Mail::None),
@@ -175,6 +179,7 @@ impl Order {
             Chunks::Open => seen.insert(AnomalyKind::MissingBdatLast),
             _ => seen.insert_if(self.mail == Mail::Open && chunks == Chunks::None, AnomalyKind::NestedMail),
         }
+        self.before = (self.mail, self.recipients);
         self.close(Mail::Open);
     }
 
@@ -220,7 +225,11 @@ impl Order {
                 }
                 self.offers = Some(offers);
             }
-            // 503 to MAIL in an open transaction leaves that open.
+            // RFC 5321 §4.1.4: the server "MUST stay in the same state" then.
+            Kind::Hello { .. } | Kind::Mail(_) if is_refused && self.before.0 == Mail::Open => {
+                self.mail = Mail::Open;
+                self.recipients |= self.before.1;
+            }
             Kind::Mail(_) if is_refused && (code != 503 || self.hello == Hello::Missing) && self.mail == Mail::Open => {
                 self.mail = Mail::Refused(at.offset.saturating_add(reply.octets));
             }

@@ -58,9 +58,11 @@ pub(crate) enum Kind {
     /// A line without a word: most servers answer it, some do not.
     Empty,
     Other,
-    /// Commands that the capture does not hold, one or more; whether a reply to one of them has come.
+    /// Commands that the capture does not hold, one or more: whether a reply to one of them has come, and whether they may
+    /// be several of a group that goes on with the next one.
     Lost {
         answered: bool,
+        several: bool,
     },
 }
 
@@ -108,6 +110,11 @@ impl Kind {
     /// Whether a client that sends this has given up the message it was sending in chunks.
     pub(crate) fn abandons_chunks(&self) -> bool {
         matches!(self, Self::Hello { .. } | Self::Mail(_) | Self::Rset | Self::StartTls | Self::Quit | Self::Data)
+    }
+
+    /// Whether it stands for commands that the capture does not hold.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
     }
 
     /// Whether a reply of this code can be meant for it, where replies may have been lost.

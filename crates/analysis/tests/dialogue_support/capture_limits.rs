@@ -137,7 +137,10 @@ fn begins_with_the_answer_to_something() {
             "client_port": 40000, "start": "midstream", "greeting": null, "verbs": "RCPT RSET MAIL QUIT",
             "replies": "250/- 250/0 250/1 250/2 221/3",
         }),
-        &json!([{"mail_from": "Smith@bar.com", "outcome": "aborted"}]),
+        &json!([
+            {"mail_from": null, "rcpts": ["Jones@foo.com accepted 250"], "outcome": "aborted"},
+            {"mail_from": "Smith@bar.com", "outcome": "aborted"},
+        ]),
     );
 }
 

@@ -228,3 +228,26 @@ fn a_sasl_response() {
         &json!({"mail_from": "a@a", "outcome": "aborted"}),
     );
 }
+
+/// Octets in the middle of the message are lost, and then its final reply: the dot line behind the gap may have been one of
+/// the message's, but the client went on with a command when it had received the reply.
+#[test]
+fn the_middle_of_a_message_and_its_reply() {
+    first_then_second(
+        "C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: RCPT TO:<b@b>
+         S: 250 ok
+         C: DATA
+         S: 354 go on
+         C: begin
+         c: lost
+         C: .
+         s: 250 first",
+        &json!({
+            "verbs": "EHLO MAIL RCPT DATA MAIL RCPT DATA QUIT",
+            "replies": "220/- 250/0 250/1 250/2 354/3 250/4 250/5 354/6 250/6 221/7",
+        }),
+        &json!({"mail_from": "a@a", "outcome": "incomplete", "final": null, "whole": false}),
+    );
+}

@@ -110,3 +110,120 @@ fn every_recipient_refused_behind_the_message() {
         ]),
     );
 }
+
+const THREE: &str = "S: 220 store LMTP
+    C: LHLO a
+    S: 250-store
+    S: 250 PIPELINING
+    C: MAIL FROM:<a@a>
+    C: RCPT TO:<b@b>
+    C: RCPT TO:<c@c>
+    C: RCPT TO:<d@d>
+    C: DATA
+    S: 250 ok
+    S: 250 ok
+    S: 250 ok
+    S: 250 ok
+    S: 354 go on
+    C: text
+    C: .\n";
+
+/// One of the replies is lost: the others are for whom they name, or for nobody that is known.
+#[test]
+fn a_lost_reply_to_one_recipient() {
+    let after = |replies: &str, rcpts: [&str; 3]| {
+        expect(
+            &format!("{THREE}s: 250 2.0.0 <b@b> saved\n{replies}C: QUIT\nS: 221 bye\n[close]"),
+            &json!({"kinds": ["reply_gap"]}),
+            &json!([{"rcpts": rcpts, "outcome": "accepted", "bytes": 6}]),
+        );
+    };
+    after(
+        "S: 452 4.2.2 <c@c> full\nS: 250 2.0.0 <d@d> saved\n",
+        ["b@b unknown null", "c@c deferred 452", "d@d accepted 250"],
+    );
+}
+
+/// The connection ends before all have their reply: what became of the others is not known.
+#[test]
+fn recipients_without_their_reply() {
+    expect(
+        &format!("{THREE}S: 250 stored\n[close by server]"),
+        &json!({}),
+        &json!([{"rcpts": ["b@b accepted 250", "c@c unknown null", "d@d unknown null"], "outcome": "accepted"}]),
+    );
+    expect(
+        &format!("{THREE}S: 421 shutting down\n[close by server]"),
+        &json!({}),
+        &json!([{"rcpts": ["b@b deferred 421", "c@c unknown null", "d@d unknown null"], "outcome": "incomplete"}]),
+    );
+}
+
+/// A capture that begins behind LHLO: several replies to one message are those of LMTP.
+#[test]
+fn a_session_without_its_lhlo() {
+    expect(
+        "[midstream]
+         C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: RCPT TO:<b@b>
+         S: 250 ok
+         C: RCPT TO:<c@c>
+         S: 250 ok
+         C: DATA
+         S: 354 go on
+         C: text
+         C: .
+         S: 250 2.0.0 <b@b> saved
+         S: 550 5.2.2 <c@c> quota
+         C: MAIL FROM:<d@d>
+         S: 250 ok
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({
+            "verbs": "MAIL RCPT RCPT DATA MAIL QUIT", "replies": "250/0 250/1 250/2 354/3 250/3 550/3 250/4 221/5",
+            "kinds": [],
+        }),
+        &json!([
+            {"rcpts": ["b@b accepted 250", "c@c rejected 550"], "outcome": "accepted", "final": "250", "bytes": 6},
+            {"mail_from": "d@d", "outcome": "aborted"},
+        ]),
+    );
+}
+
+/// The end of the message is lost, and the reply to the second recipient: the next command's reply is not that.
+#[test]
+fn a_lost_end_of_the_message_and_a_lost_reply() {
+    expect(
+        "S: 220 store LMTP
+         C: LHLO a
+         S: 250-store
+         S: 250 PIPELINING
+         C: MAIL FROM:<a@a>
+         C: RCPT TO:<b@b>
+         C: RCPT TO:<c@c>
+         C: DATA
+         S: 250 ok
+         S: 250 ok
+         S: 250 ok
+         S: 354 go on
+         C: text
+         c: .
+         S: 250 2.0.0 <b@b> saved
+         s: 452 4.2.2 <c@c> full
+         C: MAIL FROM:<d@d>
+         S: 250 ok
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({
+            "verbs": "LHLO MAIL RCPT RCPT DATA MAIL QUIT",
+            "replies": "220/- 250/0 250/1 250/2 250/3 354/4 250/4 250/5 221/6",
+        }),
+        &json!([
+            {"rcpts": ["b@b accepted 250", "c@c unknown null"], "outcome": "accepted", "bytes": 6, "whole": false},
+            {"mail_from": "d@d", "outcome": "aborted"},
+        ]),
+    );
+}
