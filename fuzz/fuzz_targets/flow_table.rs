@@ -86,18 +86,21 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(auditor.payload + table.unclaimed_octets(), payload_octets);
 });
 
+/// Turns of a dialogue in any order.
+const TURNS: usize = 60;
+
 /// Handshake, turns, both FINs; all behind the first SYN in the order that the turns say, within the reorder time. When
-/// the SYN's answer arrives says the first turn.
+/// the SYN's answer arrives says the first turn. No more turns than pieces of a direction wait for its beginning (64).
 fn any_order(turns: &[u8]) {
     let (client, server) = (Side { from_client: true, connection: 0 }, Side { from_client: false, connection: 0 });
     let (mut sent, mut said) = (PerDirection { from_originator: 1, from_responder: 1 }, PerDirection::<u64>::default());
     let mut arrivals = Vec::new();
     let text: Vec<u8> = (0..=u8::MAX).cycle().take(512).collect();
     let end = [[0, u8::MAX, u8::MAX], [1, u8::MAX, u8::MAX]];
-    for (number, &[bits, first, again]) in turns.as_chunks::<3>().0.iter().take(200).chain(&end).enumerate() {
+    for (number, &[bits, first, again]) in turns.as_chunks::<3>().0.iter().take(TURNS).chain(&end).enumerate() {
         let side = if bits & 1 == 0 { server } else { client };
         let direction = side.direction();
-        let fin = number >= turns.len().div_euclid(3).min(200);
+        let fin = number >= turns.len().div_euclid(3).min(TURNS);
         let payload = if fin {
             &[]
         } else {

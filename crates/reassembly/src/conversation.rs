@@ -266,14 +266,15 @@ impl Conversation {
     /// > garbage octet of data (RFC 9293 §3.8.4).
     ///
     /// Idle means that everything was acknowledged, as far as the capture has the other side. A probe of a closed window
-    /// with an octet of its own (§3.8.6.1) is the next octet of the stream, and needs nothing special.
+    /// with an octet of its own (§3.8.6.1) is the next octet of the stream, and needs nothing special; nor does one that was
+    /// cut off by the snap length before.
     fn is_keep_alive(&self, direction: Direction, segment: &Segment<'_>, offset: i64) -> bool {
         let stream = &self.streams[direction];
         let is_probe = segment.payload.len() == 1 && segment.missing == 0 && !segment.flags.fin && !segment.flags.syn;
         is_probe && {
             let end = stream.seen_end();
             let is_idle = stream.acknowledged >= end || !self.streams[!direction].seen;
-            is_idle && stream.fin.is_none() && u64::try_from(offset).is_ok_and(|offset| offset + 1 == end)
+            is_idle && stream.fin.is_none() && stream.next >= end && u64::try_from(offset).is_ok_and(|offset| offset + 1 == end)
         }
     }
 
