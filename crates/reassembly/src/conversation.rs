@@ -274,7 +274,10 @@ impl Conversation {
         is_probe && {
             let end = stream.seen_end();
             let is_idle = stream.acknowledged >= end || !self.streams[!direction].seen;
-            is_idle && stream.fin.is_none() && stream.next >= end && u64::try_from(offset).is_ok_and(|offset| offset + 1 == end)
+            is_idle
+                && stream.fin.is_none()
+                && stream.next >= end
+                && u64::try_from(offset).is_ok_and(|offset| offset + 1 == end)
         }
     }
 
