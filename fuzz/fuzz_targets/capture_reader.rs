@@ -25,7 +25,7 @@ struct Seen {
     packets: Vec<(u64, usize, u32, LinkType, u32, Timestamp)>,
     /// How reading ended, where not with the input.
     error: Option<String>,
-    counts: Option<[u64; 6]>,
+    counts: Option<[u64; 7]>,
     damage: Vec<Damage>,
     comments: Vec<Comment>,
     dropped: Option<u64>,
@@ -85,7 +85,8 @@ fn read(source: Box<dyn Read + Send>, limits: ReaderLimits, input: &[u8]) -> See
     ranges.sort_unstable();
     assert!(ranges.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "packets and damage overlap");
     assert!(ranges.last().is_none_or(|last| last.0 + last.1 <= input.len() as u64));
-    // Without a frame check sequence, and with nothing passed over for its size, all of a pcap file is known.
+    // Without a frame check sequence, with nothing passed over for its size and no other file behind it, whose records may
+    // have other headers, all of a pcap file is known.
     let header_octets = match reader.format() {
         Format::Pcap | Format::PcapNanoseconds => Some(16),
         Format::PcapNokia => Some(20),
@@ -94,7 +95,8 @@ fn read(source: Box<dyn Read + Send>, limits: ReaderLimits, input: &[u8]) -> See
         _ => None,
     };
     let has_frame_check = [20, 23].iter().any(|at| input.get(*at).is_some_and(|octet| octet & 0x04 != 0));
-    if let Some(header_octets) = header_octets.filter(|_| !has_frame_check && reader.oversized_records() == 0) {
+    let is_known = !has_frame_check && reader.oversized_records() == 0 && reader.further_files() == 0;
+    if let Some(header_octets) = header_octets.filter(|_| is_known) {
         let records: u64 = seen.packets.iter().map(|packet| header_octets + packet.1 as u64).sum();
         assert_eq!(reader.octets(), 24 + records + reader.damage().octets(), "an octet is not accounted for");
     }
@@ -104,6 +106,7 @@ fn read(source: Box<dyn Read + Send>, limits: ReaderLimits, input: &[u8]) -> See
         reader.oversized_records(),
         reader.malformed_blocks(),
         reader.foreign_sections(),
+        reader.further_files(),
         reader.packets_without_time(),
     ]);
     seen

@@ -46,6 +46,7 @@ pub struct CaptureReader {
     oversized_records: u64,
     malformed_blocks: u64,
     foreign_sections: u64,
+    further_files: u64,
     damage: DamageLog,
     finished: bool,
     /// Where reading stopped, where that is before the input's end.
@@ -124,6 +125,7 @@ impl CaptureReader {
             oversized_records: 0,
             malformed_blocks: 0,
             foreign_sections: 0,
+            further_files: 0,
             damage: DamageLog::default(),
             finished: false,
             stopped_at: None,
@@ -230,6 +232,12 @@ impl CaptureReader {
     /// pcapng sections passed over because they are of another major version than 1.
     pub fn foreign_sections(&self) -> u64 {
         self.foreign_sections
+    }
+
+    /// Files that follow the first one in the same input, as `cat` writes them, and begin with a header of pcap, or with
+    /// one of pcapng behind a file of pcap. Sections of pcapng are not counted.
+    pub fn further_files(&self) -> u64 {
+        self.further_files
     }
 
     /// pcapng packets that took the time of the packet before them, having none (Simple Packet Block) or one outside
@@ -364,6 +372,7 @@ impl CaptureReader {
     /// behind it, so half of each buffer is judged and the other half is read on.
     fn recover(&mut self, offset: u64, error: impl FnOnce(&Self) -> Error) -> Result<(), Error> {
         if self.buffer.position() == offset && self.begins_another_file() {
+            self.further_files += 1;
             return Ok(());
         }
         let reach = self.buffer.capacity() / 2;

@@ -254,6 +254,10 @@ fn files_written_one_behind_the_other_are_read_one_behind_the_other() {
             assert_eq!(nanos(0), nanos(mail().len()), "the second file has a resolution of its own");
         }
     }
+    let two = [&files[0].octets[..], &sections[0].octets].concat();
+    let mut reader = CaptureReader::new(Box::new(Cursor::new(two)), "two".into()).unwrap();
+    while reader.next_packet().unwrap().is_some() {}
+    assert_eq!((reader.further_files(), reader.foreign_sections()), (1, 0));
 }
 
 #[test]
