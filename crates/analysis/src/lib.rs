@@ -14,6 +14,7 @@
 //! | `pipeline` | the loop over one file |
 //! | [`condition`] | what of a file was passed over, and what it says of itself |
 //! | `connection`, `opening`, `recognition` | is this mail, and who is the client |
+//! | `pickup` | where a dialogue can be read whose beginning was not captured |
 //! | `preface` | proxies before the mail |
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
 //! | `transaction` | what became of every mail and every recipient |
@@ -35,6 +36,7 @@ pub mod message;
 pub mod model;
 mod opening;
 pub mod output;
+mod pickup;
 mod pipeline;
 pub mod plan;
 mod preface;

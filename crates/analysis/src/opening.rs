@@ -8,18 +8,29 @@ use reassembly::{Comparison, Direction, FlowInfo, FlowStart, StreamEvent};
 use crate::connection::role;
 use crate::model::{ClaimedClient, Proxied};
 use crate::output::time::Time;
+use crate::pickup::{self, PickUp, Said};
 use crate::preface::{Preface, Shown};
-use crate::recognition::{Evidence, Verdict, first_reply, first_verb, is_mail_port};
+use crate::recognition::{Evidence, Heard, Verdict, first_reply, is_mail_port};
 use crate::session::{Stamp, Tracker};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Opening {
-    from_originator: Vec<u8>,
-    from_responder: Vec<u8>,
+    from_originator: Side,
+    from_responder: Side,
     turns: Vec<Turn>,
     /// What stood before; boxed, because most connections have nothing there.
     before: Option<Box<Before>>,
+}
+
+/// The octets of a direction.
+#[derive(Debug, Default)]
+struct Side {
+    octets: Vec<u8>,
+    /// Where octets are missing in between.
+    breaks: Vec<usize>,
+    /// Octets before them that are no longer kept.
+    passed_over: u64,
 }
 
 /// What the prefaces of a connection showed.
@@ -58,11 +69,15 @@ impl Opening {
                 let at = Stamp { offset, timestamp: Time(timestamp), acknowledged };
                 self.turns.push(Turn::Octets { direction, len: bytes.len(), at });
                 // Copied: whether these octets are mail is not known yet.
-                self.side_mut(direction).extend_from_slice(bytes);
+                self.side_mut(direction).octets.extend_from_slice(bytes);
                 true
             }
             StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
                 let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+                let side = self.side_mut(direction);
+                if side.breaks.last() != Some(&side.octets.len()) {
+                    side.breaks.push(side.octets.len());
+                }
                 match self.turns.last_mut() {
                     Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += len,
                     _ => self.turns.push(Turn::Gap { direction, octets: len, at }),
@@ -86,21 +101,23 @@ impl Opening {
 
     /// Whether it is judged as it is, because no more of it is kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.from_originator.len() > OPENING_OCTETS
-            || self.from_responder.len() > OPENING_OCTETS
+        self.from_originator.octets.len() > OPENING_OCTETS
+            || self.from_responder.octets.len() > OPENING_OCTETS
             || self.turns.len() > OPENING_TURNS
     }
 
-    /// Drops all but the last, unfinished lines, where it is worthwhile to go on: a connection to a port of mail that was
-    /// going on when the capture began may be in the middle of a message.
+    /// Drops what is not needed to find the end of a message, where it is worthwhile to go on: a connection to a port of mail
+    /// that was going on when the capture began may be in the middle of one.
     pub(crate) fn slides(&mut self, flow: &FlowInfo) -> bool {
-        if self.is_from_start(flow) || !self.is_on_mail_port(flow) {
+        let is_told = |client| self.pick_up(client, true) != PickUp::Unknown;
+        if self.is_from_start(flow) || !self.is_on_mail_port(flow) || Direction::BOTH.into_iter().any(is_told) {
             return false;
         }
         for direction in Direction::BOTH {
             let side = self.side(direction);
-            let whole_lines = memchr::memrchr(b'\n', side).map_or(side.len(), |at| at + 1);
-            self.strip(direction, whole_lines);
+            let needed_from = pickup::needed_from(&side.octets);
+            self.strip(direction, needed_from);
+            self.side_mut(direction).passed_over += needed_from as u64;
         }
         !self.is_full()
     }
@@ -132,12 +149,18 @@ impl Opening {
                 Direction::FromResponder => originator_port = port,
             }
         }
+        let from_start = self.is_from_start(flow);
+        let heard = |client: Direction| Heard {
+            octets: &self.side(client).octets,
+            breaks: &self.side(client).breaks,
+            pick_up: if from_start { PickUp::Unknown } else { self.pick_up(client, is_final) },
+        };
         Evidence {
-            from_originator: &self.from_originator,
-            from_responder: &self.from_responder,
+            from_originator: heard(Direction::FromOriginator),
+            from_responder: heard(Direction::FromResponder),
             originator_port,
             responder_port,
-            from_start: self.is_from_start(flow),
+            from_start,
             is_final,
         }
         .judge()
@@ -152,11 +175,10 @@ impl Opening {
     /// unambiguous line.
     pub(crate) fn replay(&mut self, flow: &FlowInfo, tracker: &mut Tracker, client: Direction) {
         if !self.is_from_start(flow) {
-            self.strip(client, first_verb(self.side(client)));
-            self.strip(!client, first_reply(self.side(!client)));
+            self.begin_in_the_middle(tracker, client);
         }
         let (mut from_originator, mut from_responder) =
-            (self.from_originator.as_slice(), self.from_responder.as_slice());
+            (self.from_originator.octets.as_slice(), self.from_responder.octets.as_slice());
         // First, so that what the dialogue claims later counts.
         if let Some(before) = self.before.take() {
             tracker.stands_behind(before.claim, before.proxied);
@@ -180,10 +202,53 @@ impl Opening {
         }
     }
 
+    /// Takes off what cannot be read, and tells the tracker as what the rest is.
+    fn begin_in_the_middle(&mut self, tracker: &mut Tracker, client: Direction) {
+        let passed_over = self.side(client).passed_over;
+        let from = match self.pick_up(client, true) {
+            PickUp::Commands { from, lost } => {
+                if lost {
+                    tracker.begins_behind_a_command();
+                }
+                from
+            }
+            PickUp::Asked { from } => from,
+            PickUp::Message { from } => {
+                let first = self.turns.iter().find_map(|turn| match turn {
+                    Turn::Octets { direction, at, .. } if *direction == client => Some(at.timestamp),
+                    _ => None,
+                });
+                tracker.begins_in_a_message(if from == 0 { passed_over } else { 0 }, first.unwrap_or_default());
+                from
+            }
+            PickUp::Unknown => self.side(client).octets.len(),
+        };
+        self.strip(client, from);
+        self.strip(!client, first_reply(&self.side(!client).octets));
+    }
+
+    /// Where the dialogue can be read, of which this side is the client.
+    fn pick_up(&self, client: Direction, is_final: bool) -> PickUp {
+        let Side { octets, passed_over, .. } = self.side(client);
+        let (mut of_client, mut of_server) = (octets.as_slice(), self.side(!client).octets.as_slice());
+        let said = self.turns.iter().filter_map(|turn| match *turn {
+            Turn::Octets { direction, len, .. } => {
+                let side = if direction == client { &mut of_client } else { &mut of_server };
+                let (octets, rest) = side.split_at_checked(len).unwrap_or((side, &[]));
+                *side = rest;
+                Some(if direction == client { Said::Client(octets) } else { Said::Server(octets) })
+            }
+            Turn::Gap { direction, .. } => (direction == client).then_some(Said::Gap),
+            Turn::Conflict { .. } => None,
+        });
+        PickUp::of(octets, said, *passed_over > 0, is_final)
+    }
+
     /// The preface that stands now at the beginning, and the direction of its client: the one who called, unless the
     /// capture does not show who that was.
     fn preface(&self, flow: &FlowInfo, is_final: bool) -> (Direction, Preface) {
-        let of = |client: Direction| (client, Preface::of(self.side(client), self.side(!client), is_final));
+        let of =
+            |client: Direction| (client, Preface::of(self.side(client).begin(), self.side(!client).begin(), is_final));
         match &self.before {
             Some(before) => of(before.client),
             None if flow.start == FlowStart::Handshake => of(Direction::FromOriginator),
@@ -208,7 +273,12 @@ impl Opening {
     /// Takes octets off the beginning of a direction, and what is missing among them.
     fn strip(&mut self, direction: Direction, octets: usize) {
         let side = self.side_mut(direction);
-        side.drain(..octets.min(side.len()));
+        side.octets.drain(..octets.min(side.octets.len()));
+        side.breaks.retain_mut(|at| {
+            let is_kept = *at >= octets;
+            *at = at.saturating_sub(octets);
+            is_kept
+        });
         let mut left = octets;
         self.turns.retain_mut(|turn| match turn {
             Turn::Octets { direction: of, len, at } if *of == direction => {
@@ -227,18 +297,25 @@ impl Opening {
         is_mail_port(flow.originator.port()) || is_mail_port(flow.responder.port())
     }
 
-    fn side(&self, direction: Direction) -> &[u8] {
+    fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::FromOriginator => &self.from_originator,
             Direction::FromResponder => &self.from_responder,
         }
     }
 
-    fn side_mut(&mut self, direction: Direction) -> &mut Vec<u8> {
+    fn side_mut(&mut self, direction: Direction) -> &mut Side {
         match direction {
             Direction::FromOriginator => &mut self.from_originator,
             Direction::FromResponder => &mut self.from_responder,
         }
+    }
+}
+
+impl Side {
+    /// Its octets up to the first that are missing.
+    fn begin(&self) -> &[u8] {
+        self.breaks.first().and_then(|&at| self.octets.get(..at)).unwrap_or(&self.octets)
     }
 }
 
@@ -256,7 +333,7 @@ impl Before {
 mod tests {
     use super::*;
     use crate::anomaly::{AnomalyKind, Role};
-    use crate::model::{ClaimSource, ProxyProtocol, Session};
+    use crate::model::{ClaimSource, Outcome, ProxyProtocol, Session};
     use crate::samples::{OPENING, conversation, midstream, opened, sessions_of, talk};
     use crate::session::Options;
 
@@ -385,7 +462,99 @@ mod tests {
         assert_eq!((verbs(&session).as_slice(), session.responses.len()), (["MAIL"].as_slice(), 2));
         assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(0));
         assert_eq!((session.client_port, session.server_port), (40_000, 25));
-        assert_eq!(session.transactions.len(), 1);
+        let [rest, next] = session.transactions.try_into().expect("two transactions");
+        assert_eq!((rest.mail_from, rest.recipients.len(), rest.outcome), (None, 0, Outcome::Accepted));
+        assert_eq!((rest.queue_id.as_deref(), rest.has_data), (Some("1234"), true));
+        let message = rest.message.expect("the rest of a message");
+        let octets = text.len() + "* an item\r\nGET it\r\nthe end\r\n".len();
+        assert_eq!((message.bytes, message.complete), (octets as u64, false));
+        assert_eq!(next.mail_from.as_deref(), Some("a@x"));
+    }
+
+    /// RFC 5321 §4.1.1.4: between the 354 and the end of data there are no commands, whatever a message quotes, in however
+    /// many segments it comes.
+    #[test]
+    fn picked_up_in_a_message_what_it_quotes_is_no_command() {
+        let quoted = ["so they say\r\n", "MAIL FROM:<x@y>\r\n", "RCPT TO:<z@y>\r\n", "DATA\r\n", "QUIT\r\n", "end\r\n"];
+        let behind = [
+            (Role::Client, ".\r\n"),
+            (Role::Server, "554 5.7.1 no\r\n"),
+            (Role::Client, "QUIT\r\n"),
+            (Role::Server, "221 bye\r\n"),
+        ];
+        let in_lines: Vec<_> = quoted.iter().map(|line| (Role::Client, *line)).chain(behind).collect();
+        let at_once = quoted.concat();
+        let at_once: Vec<_> = [(Role::Client, at_once.as_str())].into_iter().chain(behind).collect();
+        for turns in [in_lines, at_once] {
+            let [session] = midstream(&turns).try_into().expect("one session");
+            assert_eq!(verbs(&session), ["QUIT"]);
+            assert_eq!(session.responses.iter().map(|reply| reply.command).collect::<Vec<_>>(), [None, Some(0)]);
+            let [mail] = session.transactions.try_into().expect("one transaction");
+            assert_eq!((mail.mail_from, mail.outcome), (None, Outcome::Rejected));
+            assert!(session.anomalies.is_empty(), "{:?}", session.anomalies);
+        }
+    }
+
+    /// The message behind a 354 is all there, though nothing else of its transaction is.
+    #[test]
+    fn picked_up_at_the_go_ahead_the_message_is_whole() {
+        let turns = [
+            (Role::Server, "354 go ahead\r\n"),
+            (Role::Client, "Subject: s\r\n\r\nMAIL FROM:<x@y>\r\nQUIT\r\n.\r\n"),
+            (Role::Server, "250 2.0.0 Ok: queued as 1234\r\n"),
+            (Role::Client, "QUIT\r\n"),
+            (Role::Server, "221 bye\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!(verbs(&session), ["QUIT"]);
+        let [mail] = session.transactions.try_into().expect("one transaction");
+        assert_eq!((mail.mail_from, mail.outcome, mail.queue_id.as_deref()), (None, Outcome::Accepted, Some("1234")));
+        let message = mail.message.expect("a message");
+        assert_eq!((message.fields().subject.as_deref(), message.complete), (Some("s"), true));
+    }
+
+    /// RFC 4954 §4: what answers a 334 is a response, and no command.
+    #[test]
+    fn picked_up_in_an_exchange_a_password_is_no_command() {
+        let turns = [
+            (Role::Client, "Ym9i\r\n"),
+            (Role::Server, "334 UGFzc3dvcmQ6\r\n"),
+            (Role::Client, "c2VjcmV0\r\n"),
+            (Role::Server, "235 2.7.0 in\r\n"),
+            (Role::Client, "MAIL FROM:<a@x>\r\n"),
+            (Role::Server, "250 ok\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!(verbs(&session), ["MAIL"]);
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(0));
+    }
+
+    /// The reply to a command of which only the rest was captured is not that of the next one.
+    #[test]
+    fn picked_up_in_a_command_its_reply_is_nobodys() {
+        let turns = [
+            (Role::Client, "mple.org>\r\nRCPT TO:<b@x>\r\nDATA\r\n"),
+            (Role::Server, "250 ok\r\n550 no\r\n354 go\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        let paired: Vec<_> = session.responses.iter().map(|reply| reply.command).collect();
+        assert_eq!((verbs(&session).as_slice(), paired), (["RCPT", "DATA"].as_slice(), vec![None, Some(0), Some(1)]));
+    }
+
+    /// Where the server is not in the capture the end of data shows, and what stands behind it.
+    #[test]
+    fn picked_up_in_a_message_of_which_only_the_client_is_there() {
+        let turns = [
+            (Role::Client, "a\r\ntext\r\nMAIL FROM:<x@y>\r\nQUIT\r\n"),
+            (Role::Client, "more\r\n.\r\n"),
+            (Role::Client, "MAIL FROM:<a@x>\r\n"),
+            (Role::Client, "RCPT TO:<b@x>\r\n"),
+        ];
+        let [session] = midstream(&turns).try_into().expect("one session");
+        assert_eq!(verbs(&session), ["MAIL", "RCPT"]);
+        let senders: Vec<_> = session.transactions.iter().map(|mail| mail.mail_from.as_deref()).collect();
+        assert_eq!(senders, [None, Some("a@x")]);
+        assert!(midstream(&turns[..1]).is_empty(), "a text that may be anything");
     }
 
     /// The same where the connection is first seen from the server, in the middle of a line of its reply.

@@ -190,6 +190,14 @@ impl Transactions {
         }
     }
 
+    /// The capture begins in a message behind DATA: what its envelope was is not known.
+    pub(crate) fn message_is_under_way(&mut self, place: Place) {
+        let mut open = Open::new(place);
+        open.transaction.via = Some(Via::Data);
+        (open.transaction.has_data, open.data_answered, open.commands_lost) = (true, true, true);
+        self.open = Some(open);
+    }
+
     /// The end of the message that followed DATA, or as much of it as there is.
     pub(crate) fn end_of_data(&mut self, body: Body, place: Place, reply: Option<&Response>) {
         self.message(body, place);

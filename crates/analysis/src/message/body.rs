@@ -22,6 +22,8 @@ pub(crate) struct Body {
     octets: u64,
     wire_octets: u64,
     missing: u64,
+    /// Octets before all others that were not kept.
+    passed_over: u64,
     /// A part of it is not in the client's stream, or lost with the command that announced it.
     lacks_part: bool,
     /// The octets that are kept: the header, or the whole message where its parts are wanted; of one that is read as it
@@ -58,6 +60,7 @@ impl Body {
             octets: 0,
             wire_octets: 0,
             missing: 0,
+            passed_over: 0,
             lacks_part: false,
             kept: Vec::new(),
             header_end: None,
@@ -169,6 +172,11 @@ impl Body {
         self.gap(0);
     }
 
+    /// Octets of it that were in the capture, but not kept until they could be known as such.
+    pub(crate) fn pass_over(&mut self, octets: u64) {
+        self.passed_over += octets;
+    }
+
     /// The end of the message was seen.
     pub(crate) fn end(&mut self) {
         self.ended = true;
@@ -229,8 +237,8 @@ impl Body {
             header = self.header_of_whole().len();
         }
         Message {
-            bytes: self.octets,
-            wire_bytes: self.wire_octets,
+            bytes: self.octets + self.passed_over,
+            wire_bytes: self.wire_octets + self.passed_over,
             complete,
             cut: self.cut.then_some(Cut::Header),
             sha256: self.whole.as_ref().map(|whole| HEXLOWER.encode(&whole.sha256())),

@@ -19,6 +19,8 @@ pub(super) struct Side {
     pub(super) manner: Manner,
     /// Replies that have ended.
     pub(super) replies: usize,
+    /// One of them has an enhanced status code (RFC 2034), as those of mail alone do.
+    pub(super) is_of_mail: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +45,9 @@ pub(super) enum Manner {
 }
 
 impl Side {
-    pub(super) fn of(octets: &[u8], begins: Begins, is_final: bool) -> Self {
-        let mut side = Self { manner: Manner::Unclear, replies: 0 };
+    /// `breaks`: where octets are missing in between.
+    pub(super) fn of(octets: &[u8], breaks: &[usize], begins: Begins, is_final: bool) -> Self {
+        let mut side = Self { manner: Manner::Unclear, replies: 0, is_of_mail: false };
         if octets.is_empty() {
             return Self { manner: Manner::Silent, ..side };
         }
@@ -52,26 +55,33 @@ impl Side {
         if begins != Begins::AtStart && matches!(octets, [20..=23, 3, 0..=4, ..]) {
             return Self { manner: Manner::Binary, ..side };
         }
-        let mut rest = octets;
+        let mut from = 0;
         let mut is_first = true;
-        while side.manner != Manner::MailVerb && !rest.is_empty() {
-            let (line, terminated) = match memchr(b'\n', rest) {
-                Some(at) => {
-                    let line = rest.get(..at).unwrap_or_default();
-                    rest = rest.get(at + 1..).unwrap_or_default();
-                    (line, true)
-                }
-                None => (std::mem::take(&mut rest), is_final),
-            };
-            side.hear(line, terminated, begins, is_first);
-            is_first = false;
+        for (piece, end) in breaks.iter().copied().chain([octets.len()]).enumerate() {
+            let mut rest = octets.get(from..end).unwrap_or_default();
+            // What is missing may have ended the line before it, and begun the one behind it.
+            let mut may_lack_beginning = piece > 0;
+            while side.manner != Manner::MailVerb && !rest.is_empty() {
+                let (line, terminated) = match memchr(b'\n', rest) {
+                    Some(at) => {
+                        let line = rest.get(..at).unwrap_or_default();
+                        rest = rest.get(at + 1..).unwrap_or_default();
+                        (line, true)
+                    }
+                    None => (std::mem::take(&mut rest), is_final),
+                };
+                may_lack_beginning |= is_first && begins == Begins::Midstream;
+                side.hear(line, terminated, begins, may_lack_beginning);
+                (is_first, may_lack_beginning) = (false, false);
+            }
+            from = end;
         }
         side
     }
 
-    fn hear(&mut self, line: &[u8], terminated: bool, begins: Begins, is_first: bool) {
+    fn hear(&mut self, line: &[u8], terminated: bool, begins: Begins, may_lack_beginning: bool) {
         let mut manner = Manner::of_line(line, terminated, begins != Begins::AtStart);
-        if is_first && begins == Begins::Midstream && matches!(manner, Manner::Words | Manner::Foreign) {
+        if may_lack_beginning && matches!(manner, Manner::Words | Manner::Foreign) {
             manner = Manner::Unclear;
         }
         if begins == Begins::MidstreamOnMailPort && manner == Manner::Foreign {
@@ -80,6 +90,8 @@ impl Side {
         let is_reply = matches!(manner, Manner::Reply | Manner::MailGreeting);
         let code = line.get(..3).unwrap_or_default();
         self.replies += usize::from(terminated && is_reply && line.get(3) != Some(&b'-'));
+        let text = line.get(4..).unwrap_or_default();
+        self.is_of_mail |= terminated && is_reply && smtp_parser::EnhancedCode::parse(text).is_some();
         let is_foreign = is_reply
             && match self.manner {
                 Manner::Unclear => begins == Begins::AtStart && NNTP_GREETINGS.contains(&code),
@@ -137,7 +149,7 @@ impl Manner {
         }
         let is_foreign = FOREIGN_VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
             || FOREIGN_BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
-            || !word.first().is_some_and(u8::is_ascii_alphabetic);
+            || !is_midstream && !word.first().is_some_and(u8::is_ascii_alphabetic);
         if is_foreign { Self::Foreign } else { Self::Words }
     }
 
@@ -188,15 +200,6 @@ impl Manner {
         }
         if terminated || text.len() > 1 { Self::Reply } else { Self::Unclear }
     }
-}
-
-/// Octets before the first line of a client that can only be a command, where the dialogue's beginning was not captured:
-/// what stands there may be a message's.
-pub(crate) fn first_verb(octets: &[u8]) -> usize {
-    before_line(octets, |line, terminated| {
-        let (manner, stands_alone) = (Manner::of_line(line, terminated, true), line.len() <= ALONE);
-        manner == Manner::MailVerb || (manner == Manner::CommonVerb && stands_alone)
-    })
 }
 
 /// Octets before the first line of a server that can be one of a reply.
@@ -261,10 +264,21 @@ const LONGEST_FIRST_LINE: usize = 4096;
 mod tests {
     use super::*;
 
+    /// Octets on both sides of a gap are no word, and the line behind it may lack its beginning.
+    #[test]
+    fn what_a_gap_stands_in_is_not_joined() {
+        let manner = |octets: &[u8], breaks: &[usize]| Side::of(octets, breaks, Begins::AtStart, true).manner;
+        assert_eq!(manner(b"EHLO a\r\n", &[]), Manner::MailVerb);
+        for at in 1..4 {
+            assert_ne!(manner(b"EHLO a\r\n", &[at]), Manner::MailVerb, "{at}");
+            assert_ne!(manner(b"220 a ESMTP\r\n", &[at]), Manner::MailGreeting, "{at}");
+        }
+        assert_eq!(manner(b"mple.org\r\nMAIL FROM:<a@b>\r\n", &[0]), Manner::MailVerb);
+        assert_eq!(manner(b"EHLO a\r\nple\r\n", &[8]), Manner::MailVerb);
+    }
+
     #[test]
     fn before_the_first_unambiguous_line() {
-        assert_eq!(first_verb(b"HELP me\r\ntext\r\nQUIT\r\nNOOP\r\n"), 15);
-        assert_eq!(first_verb(b"text\r\n"), 0, "there is none");
         assert_eq!(first_reply(b"eued\r\n250 ok\r\n"), 6);
     }
 }

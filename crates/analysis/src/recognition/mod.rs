@@ -6,9 +6,11 @@
 
 mod manner;
 
+pub(crate) use manner::first_reply;
 use manner::{Begins, Manner, Side};
-pub(crate) use manner::{first_reply, first_verb};
 use memchr::memchr;
+
+use crate::pickup::{PickUp, asks_for_message, takes};
 
 /// What the first octets of a connection show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub(crate) enum Speaker {
 /// The first octets of both sides, and what else is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    pub(crate) from_originator: &'a [u8],
-    pub(crate) from_responder: &'a [u8],
+    pub(crate) from_originator: Heard<'a>,
+    pub(crate) from_responder: Heard<'a>,
     pub(crate) originator_port: u16,
     pub(crate) responder_port: u16,
     /// The first octets are the first of the dialogue; else they may be the middle of a line, or of a message.
@@ -45,14 +47,25 @@ pub(crate) struct Evidence<'a> {
     pub(crate) is_final: bool,
 }
 
+/// The first octets of a side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard<'a> {
+    pub(crate) octets: &'a [u8],
+    /// Where octets are missing in between.
+    pub(crate) breaks: &'a [usize],
+    /// Where it can be read as a client, if these are not the first octets of the dialogue.
+    pub(crate) pick_up: PickUp,
+}
+
 impl Evidence<'_> {
     /// The verdict on what is known so far.
     pub(crate) fn judge(&self) -> Verdict {
         let originator = self.side(self.from_originator);
         let responder = self.side(self.from_responder);
+        let (calls, is_called) = (self.from_originator, self.from_responder);
         if let Some(verdict) = self
-            .as_client(originator, responder, self.responder_port, Speaker::Originator)
-            .or_else(|| self.as_client(responder, originator, self.originator_port, Speaker::Responder))
+            .as_client(calls, is_called, originator, responder, Speaker::Originator)
+            .or_else(|| self.as_client(is_called, calls, responder, originator, Speaker::Responder))
             .or_else(|| self.judge_tls())
         {
             return verdict;
@@ -68,9 +81,38 @@ impl Evidence<'_> {
     }
 
     /// Mail, if these are a client and a server of it.
-    fn as_client(&self, client: Side, server: Side, server_port: u16, who: Speaker) -> Option<Verdict> {
-        let on_mail_port = is_mail_port(server_port);
-        let is_mail = match (client.manner, server.manner) {
+    fn as_client(&self, heard: Heard, answer: Heard, client: Side, server: Side, who: Speaker) -> Option<Verdict> {
+        let on_mail_port = is_mail_port(match who {
+            Speaker::Originator => self.responder_port,
+            Speaker::Responder => self.originator_port,
+        });
+        let mut manner = client.manner;
+        // A greeting of mail begins a dialogue, even if no handshake was captured.
+        if !self.from_start && server.manner != Manner::MailGreeting {
+            let is_reply = server.manner == Manner::Reply;
+            let asks = is_reply && (on_mail_port || asks_for_message(answer.octets));
+            manner = match heard.pick_up {
+                PickUp::Commands { from, .. } => {
+                    let octets = heard.octets.get(from..).unwrap_or_default();
+                    Side::of(octets, &[], Begins::AtStart, self.is_final).manner
+                }
+                // What nothing but mail says: the end of data and then a code that news has not.
+                PickUp::Message { .. } if is_reply && (on_mail_port || server.is_of_mail || takes(answer.octets)) => {
+                    Manner::MailVerb
+                }
+                PickUp::Asked { .. } if asks || (is_reply && server.is_of_mail) => Manner::MailVerb,
+                _ if heard.octets.is_empty() => Manner::Silent,
+                // One side is captured: on a port of mail an end of data is one.
+                PickUp::Message { .. } if self.is_final && on_mail_port => Manner::MailVerb,
+                // Whatever the client says there, the server answers as one of mail.
+                _ if self.is_final && is_reply => Manner::Silent,
+                _ => Manner::Unclear,
+            };
+            if manner == Manner::CommonVerb && (asks || server.is_of_mail) {
+                manner = Manner::MailVerb;
+            }
+        }
+        let is_mail = match (manner, server.manner) {
             (Manner::MailVerb, Manner::Reply | Manner::MailGreeting | Manner::Silent) => true,
             (Manner::MailVerb, Manner::Unclear) => self.is_final,
             // A server that greets as one of mail is one, whatever is said to it …
@@ -78,6 +120,7 @@ impl Evidence<'_> {
             // … unless it answers as one of another protocol.
             (Manner::Words | Manner::Foreign, Manner::MailGreeting) => server.replies > 1 || self.is_final,
             (Manner::CommonVerb, Manner::Reply) => on_mail_port,
+            (Manner::CommonVerb, Manner::Silent) => !self.from_start && self.is_final && on_mail_port,
             (Manner::Silent | Manner::Unclear, Manner::MailGreeting) => self.is_final,
             (Manner::Silent, Manner::Reply) => self.is_final && on_mail_port,
             _ => false,
@@ -102,31 +145,31 @@ impl Evidence<'_> {
         is_mail_port(self.originator_port) || is_mail_port(self.responder_port)
     }
 
-    fn side(&self, octets: &[u8]) -> Side {
+    fn side(&self, heard: Heard) -> Side {
         let begins = match (self.from_start, self.on_mail_port()) {
             (true, _) => Begins::AtStart,
             (false, false) => Begins::Midstream,
             (false, true) => Begins::MidstreamOnMailPort,
         };
-        Side::of(octets, begins, self.is_final)
+        Side::of(heard.octets, heard.breaks, begins, self.is_final)
     }
 
     /// Nothing that TLS shows proves mail, neither names nor certificates, so its port must: 465 is for mail in TLS
     /// alone. On 25 and 587, which are for mail as well, it is mail in TLS if both sides speak TLS; a server that greets
     /// in plain is judged by its greeting.
     fn judge_tls(&self) -> Option<Verdict> {
-        let (originator, responder) = (Hello::of(self.from_originator), Hello::of(self.from_responder));
+        let (originator, responder) = (self.from_originator.hello(), self.from_responder.hello());
         if originator == Hello::No && responder == Hello::No {
             return None;
         }
         let unless_final = if self.is_final { Verdict::Other } else { Verdict::Undecided };
         // A reply may be a greeting of mail to the end of its line.
-        let has_spoken = |octets: &[u8]| match self.side(octets).manner {
+        let has_spoken = |heard: Heard| match self.side(heard).manner {
             Manner::Silent | Manner::Unclear => false,
-            Manner::Reply => memchr(b'\n', octets).is_some(),
+            Manner::Reply => memchr(b'\n', heard.octets).is_some(),
             _ => true,
         };
-        let toward = |port: u16, client: Hello, server: Hello, from_server: &[u8], who| match port {
+        let toward = |port: u16, client: Hello, server: Hello, from_server: Heard, who| match port {
             SMTPS if client == Hello::Yes || server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
             SMTPS => Some(unless_final),
             SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
@@ -138,6 +181,12 @@ impl Evidence<'_> {
         toward(self.responder_port, originator, responder, self.from_responder, Speaker::Originator)
             .or_else(|| toward(self.originator_port, responder, originator, self.from_originator, Speaker::Responder))
             .or_else(|| [originator, responder].contains(&Hello::Yes).then_some(Verdict::Other))
+    }
+}
+
+impl Heard<'_> {
+    fn hello(&self) -> Hello {
+        Hello::of(self.breaks.first().and_then(|&at| self.octets.get(..at)).unwrap_or(self.octets))
     }
 }
 
@@ -178,11 +227,16 @@ pub(crate) fn is_mail_port(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pickup::Said;
+
+    fn heard(octets: &[u8]) -> Heard<'_> {
+        Heard { octets, breaks: &[], pick_up: PickUp::Unknown }
+    }
 
     fn judge(originator: &str, responder: &str, responder_port: u16, is_final: bool) -> Verdict {
         Evidence {
-            from_originator: originator.as_bytes(),
-            from_responder: responder.as_bytes(),
+            from_originator: heard(originator.as_bytes()),
+            from_responder: heard(responder.as_bytes()),
             originator_port: 40_000,
             responder_port,
             from_start: true,
@@ -191,14 +245,21 @@ mod tests {
         .judge()
     }
 
-    fn judge_midstream(originator: &str, responder: &str, responder_port: u16) -> Verdict {
+    /// Each side's words, the originator's first.
+    fn judge_midstream(originator: &str, responder: &str, responder_port: u16, is_final: bool) -> Verdict {
+        let (originator, responder) = (originator.as_bytes(), responder.as_bytes());
+        let has_said = |said: &Said<'_>| !matches!(said, Said::Client([]) | Said::Server([]));
+        let pick_up =
+            |client, said: [Said<'_>; 2]| PickUp::of(client, said.into_iter().filter(has_said), false, is_final);
+        let as_client = pick_up(originator, [Said::Client(originator), Said::Server(responder)]);
+        let as_server = pick_up(responder, [Said::Server(originator), Said::Client(responder)]);
         Evidence {
-            from_originator: originator.as_bytes(),
-            from_responder: responder.as_bytes(),
+            from_originator: Heard { pick_up: as_client, ..heard(originator) },
+            from_responder: Heard { pick_up: as_server, ..heard(responder) },
             originator_port: 40_000,
             responder_port,
             from_start: false,
-            is_final: false,
+            is_final,
         }
         .judge()
     }
@@ -210,7 +271,8 @@ mod tests {
         assert_eq!(judge("LHLO a\r\n", "", 8025, false), smtp, "one side captured");
         assert_eq!(judge("QUIT\r\n", "220 b ESMTP\r\n", 8025, false), smtp);
         assert_eq!(judge("", "220 b ESMTP\r\n", 8025, true), smtp, "banner only");
-        assert_eq!(judge_midstream("250 ok\r\n", "MAIL FROM:<a@b>\r\n", 40_001), Verdict::Smtp(Speaker::Responder));
+        let called = judge_midstream("250 ok\r\n", "MAIL FROM:<a@b>\r\n", 40_001, true);
+        assert_eq!(called, Verdict::Smtp(Speaker::Responder));
     }
 
     /// RFC 5321 §4.1.1, RFC 1985, RFC 2645, RFC 4468, RFC 3030, and what Postfix and Exchange have.
@@ -297,15 +359,37 @@ mod tests {
         assert_eq!(judge("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n", 25, false), Verdict::Other);
     }
 
-    /// On other ports one line may be the rest of another; behind it the dialogue must show.
+    /// One line may be the rest of another; behind it the dialogue must show. What a message quotes is no dialogue.
     #[test]
     fn midstream_the_first_whole_line_decides() {
-        assert_eq!(judge_midstream("ext.\r\nRCPT TO:<a@b>\r\n", "", 8025), Verdict::Smtp(Speaker::Originator));
-        assert_eq!(judge_midstream("ext.\r\n", "", 8025), Verdict::Undecided);
+        let smtp = Verdict::Smtp(Speaker::Originator);
+        for port in [25, 8025] {
+            assert_eq!(judge_midstream("ext.\r\nRCPT TO:<a@b>\r\n", "", port, false), Verdict::Undecided);
+            assert_eq!(judge_midstream("ext.\r\nRCPT TO:<a@b>\r\n", "250 ok\r\n", port, false), smtp);
+            assert_eq!(judge_midstream("ext.\r\nRCPT TO:<a@b>\r\n", "", port, true), smtp, "one side captured");
+            assert_eq!(judge_midstream("ext.\r\n", "", port, false), Verdict::Undecided);
+            let quoted = "ext.\r\nthey say\r\nRCPT TO:<a@b>\r\n";
+            assert_eq!(judge_midstream(quoted, "", port, true), Verdict::Other, "a message");
+        }
         let page = "<pre>\r\nThen say\r\nMAIL FROM:<a@b>\r\n";
-        assert_ne!(judge_midstream("", page, 80), Verdict::Smtp(Speaker::Responder), "a page on mail");
-        assert_eq!(judge_midstream("text\r\nGET it\r\n", "", 25), Verdict::Undecided, "a message");
-        assert_eq!(judge_midstream("\u{17}\u{3}\u{3}\u{0}\u{5}", "", 25), Verdict::Other, "TLS");
+        assert_ne!(judge_midstream("", page, 80, true), Verdict::Smtp(Speaker::Responder), "a page on mail");
+        assert_eq!(judge_midstream("text\r\nGET it\r\n", "", 25, false), Verdict::Undecided, "a message");
+        assert_eq!(judge_midstream("\u{17}\u{3}\u{3}\u{0}\u{5}", "", 25, false), Verdict::Other, "TLS");
+    }
+
+    /// RFC 5321 §4.1.1.4 and §4.2.2; an article of news ends like a message, with 240 (RFC 3977 §6.3.1), and 334 answers a
+    /// client of FTP as well (RFC 2228 §3).
+    #[test]
+    fn midstream_a_pair_that_mail_alone_has_decides() {
+        let smtp = Verdict::Smtp(Speaker::Originator);
+        let text = "some text\r\n<b>of it</b>\r\n.\r\n";
+        assert_eq!(judge_midstream(text, "250 2.0.0 Ok: queued as 1234\r\n", 10_024, false), smtp);
+        assert_eq!(judge_midstream(text, "250 ok\r\n", 10_024, false), smtp);
+        assert_ne!(judge_midstream(text, "240 posted\r\n", 119, true), smtp);
+        assert_eq!(judge_midstream("DATA\r\n", "354 Enter message, ending with \".\"\r\n", 10_024, false), smtp);
+        assert_eq!(judge_midstream("QUIT\r\n", "221 2.0.0 Bye\r\n", 10_024, false), smtp);
+        assert_ne!(judge_midstream("QUIT\r\n", "221 bye\r\n", 21, true), smtp);
+        assert_ne!(judge_midstream("QUFB\r\n", "334 QUFB\r\n", 21, true), smtp);
     }
 
     #[test]
@@ -371,8 +455,8 @@ mod tests {
     #[test]
     fn a_hello_of_ssl_2_is_one_of_tls() {
         let evidence = |port| Evidence {
-            from_originator: &[0x80, 46, 1, 3, 1],
-            from_responder: b"",
+            from_originator: heard(&[0x80, 46, 1, 3, 1]),
+            from_responder: heard(b""),
             originator_port: 40_000,
             responder_port: port,
             from_start: true,

@@ -423,7 +423,10 @@ impl Dialogue {
                 self.data_command = None;
                 return Next::Content;
             }
-            self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
+            // In a capture from the middle what it answers stands before the beginning.
+            if self.command_count > 0 || self.greeting.is_some() {
+                self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, response.code.to_string());
+            }
             return if is_unheard { Next::Commands } else { Next::Unchanged };
         };
         if !body.has_gap() {

@@ -207,6 +207,17 @@ impl Tracker {
         self.proxied = proxied;
     }
 
+    /// The capture begins in a message, of which so many octets were passed over already.
+    pub(crate) fn begins_in_a_message(&mut self, passed_over: u64, timestamp: Time) {
+        self.dialogue.begin_amid_content(passed_over, timestamp);
+        self.client.set_mode(ClientMode::Content);
+    }
+
+    /// What stood before the client's first octets was the rest of a command.
+    pub(crate) fn begins_behind_a_command(&mut self) {
+        self.dialogue.command_before();
+    }
+
     /// Has all octets of its messages kept in a spool, where there is one.
     pub(crate) fn keep_messages(&mut self, spool: Option<Spool>) {
         self.dialogue.spool = spool;

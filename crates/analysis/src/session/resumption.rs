@@ -1,4 +1,4 @@
-//! Where commands go on behind a gap: at the next line that can be one.
+//! Where commands go on behind a gap: at the next line that can be one; and what stood before the capture's beginning.
 //!
 //! What is lost may be the very command that says what comes behind it: `BDAT 9000 LAST`, DATA, AUTH. Then the lines
 //! there are no commands, and the server answers none of them. They are passed over.
@@ -6,7 +6,10 @@
 use smtp_parser::{Command, CommandLine};
 
 use super::dialogue::{Dialogue, Stamp};
+use super::pending::{Kind, Pending};
 use crate::anomaly::{AnomalyKind, Role};
+use crate::output::time::Time;
+use crate::transaction::Place;
 
 /// What was passed over since the gap.
 #[derive(Debug, Default)]
@@ -43,6 +46,25 @@ impl Dialogue {
         let octets = at.offset.saturating_sub(first.offset);
         let detail = format!("{octets} octets passed over");
         self.anomalies.add(AnomalyKind::CommandGap, first, Role::Client, detail);
+    }
+
+    /// The capture begins in a message, of which so many octets were passed over already: its envelope is not known.
+    pub(super) fn begin_amid_content(&mut self, passed_over: u64, timestamp: Time) {
+        self.data_command = None;
+        self.begin_content(timestamp);
+        if let Some(body) = self.receiving() {
+            body.lack_part();
+            body.pass_over(passed_over);
+        }
+        self.transactions.message_is_under_way(Place { command: None, timestamp });
+    }
+
+    /// The capture begins in a command, of which the rest was passed over.
+    pub(super) fn command_before(&mut self) {
+        self.uncounted = true;
+        let (kind, place) =
+            (Kind::Lost { answered: false, several: false }, Place { command: None, timestamp: Time::default() });
+        self.queue.push(Pending { kind, place, acknowledged: None, abandoned: None });
     }
 
     /// Whether nothing behind the gap could be read as a command so far.
