@@ -106,6 +106,8 @@ kinds! {
     InvalidBdat = "invalid_bdat", "RFC 3030 §2.", "Zeek `smtp_invalid_bdat_command`, `smtp_huge_bdat_chunk`, Suricata `invalid_bdat`, Arkime `smtp:bad-bdat`";
     /// A verb no standard knows.
     UnknownCommand = "unknown_command", "RFC 5321 §4.2.4.", "Zeek `smtp_unexpected` (unknown command), Snort 124:5";
+    /// The client's stream ends in a command, or in a response of AUTH, without its line end: the server does not act on it.
+    UnterminatedCommand = "unterminated_command", "RFC 5321 §4.1.1.", "none";
     /// A response of AUTH is not base64.
     InvalidSaslResponse = "invalid_sasl_response", "RFC 4954 §4.", "Snort 124:14";
     /// The client spoke before the server's greeting.
@@ -146,6 +148,8 @@ kinds! {
     StarttlsNotOffered = "starttls_not_offered", "RFC 3207 §4.", "none";
     /// Commands went on in plain text after STARTTLS was accepted: decrypted on the way, or never encrypted.
     PlaintextAfterStarttls = "plaintext_after_starttls", "RFC 3207 §4.", "Suricata `failed_protocol_change`";
+    /// The client began a TLS handshake where it had to send a command, and the server went on in plain text.
+    UninvitedTls = "uninvited_tls", "RFC 3207 §4, RFC 8314 §3.", "none";
     /// BDAT, or a parameter of MAIL or RCPT, of an extension that the server did not offer.
     ExtensionNotOffered = "extension_not_offered", "RFC 5321 §2.2.1.", "none";
     /// The size declared with MAIL is above the server's limit.

@@ -61,7 +61,13 @@ impl PickUp {
                     heard.clear();
                     run.to += octets.len();
                 }
-                Said::Gap => run = Run { from: run.to, to: run.to, begins_anywhere: true },
+                Said::Gap => {
+                    let found = if is_answered { Self::Unknown } else { run.read(client, slid, &[]) };
+                    if matches!(found, Self::Commands { lost: false, .. }) || is_final && found != Self::Unknown {
+                        return found;
+                    }
+                    run = Run { from: run.to, to: run.to, begins_anywhere: true };
+                }
                 Said::Server(octets) => {
                     let found = if is_answered { Self::Unknown } else { run.read(client, slid, octets) };
                     if found != Self::Unknown {
@@ -90,6 +96,7 @@ impl Run {
         }
         let message = behind_end_of_data(octets).filter(|rest| rest.is_empty() || are_commands(rest));
         let first_line = memchr::memchr(b'\n', octets).map_or(octets.len(), |at| at + 1);
+        let first_line = first_line + responses(octets.get(first_line..).unwrap_or_default());
         let is_envelope = self.begins_anywhere && are_commands(octets.get(first_line..).unwrap_or_default());
         // A message may quote a whole dialogue; then no 354 comes.
         if is_envelope && (message.is_none() || answer.is_empty() || has_code(answer, b"354")) {
@@ -157,6 +164,14 @@ fn are_commands(octets: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// How long the lines are that may be responses to challenges (RFC 4954 §4): one word of base64 each.
+fn responses(octets: &[u8]) -> usize {
+    let is_of_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    let lines = octets.split_inclusive(|&octet| octet == b'\n');
+    let is_response = |line: &&[u8]| line.trim_ascii_end().iter().all(is_of_base64) && verb(line).is_none();
+    lines.take_while(is_response).map(<[u8]>::len).sum()
 }
 
 /// The verb of a line that has what belongs to it, and nothing else; words of a text may begin like one.
@@ -248,6 +263,8 @@ mod tests {
         assert_eq!(pick_up(&partial, false), PickUp::Commands { from: 6, lost: true });
         let lost = [Said::Client(b"text\r\ntext\r\n"), Said::Gap, Said::Client(b"b>\r\n"), Said::Client(envelope), OK];
         assert_eq!(pick_up(&lost, false), PickUp::Commands { from: 16, lost: true });
+        let before = [Said::Client(envelope), Said::Gap, Said::Client(b"text\r\n")];
+        assert_eq!(pick_up(&before, true), PickUp::Commands { from: 0, lost: false });
     }
 
     #[test]

@@ -170,8 +170,10 @@ impl Evidence<'_> {
             _ => true,
         };
         let toward = |port: u16, client: Hello, server: Hello, from_server: Heard, who| match port {
-            SMTPS if client == Hello::Yes || server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
-            SMTPS => Some(unless_final),
+            port if SMTPS.contains(&port) && (client == Hello::Yes || server == Hello::Yes) => {
+                Some(Verdict::ImplicitTls(who))
+            }
+            port if SMTPS.contains(&port) => Some(unless_final),
             SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
             SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !has_spoken(from_server)) => {
                 Some(unless_final)
@@ -215,8 +217,8 @@ impl Hello {
 /// RFC 6409 §3.1 and RFC 5321 §4.5.4.2.
 const SUBMISSION: u16 = 587;
 const SMTP: u16 = 25;
-/// RFC 8314 §7.3.
-const SMTPS: u16 = 465;
+/// RFC 8314 §7.3; and what providers and relays offer beside it, where 465 is taken or blocked.
+const SMTPS: [u16; 3] = [465, 2465, 8465];
 /// Submission (RFC 6409), relay, LMTP as commonly configured, and two that providers offer beside 25.
 const MAIL_PORTS: [u16; 6] = [24, 25, 26, 465, 587, 2525];
 
@@ -431,6 +433,10 @@ mod tests {
         let hello = "\u{16}\u{3}\u{1}";
         assert_eq!(judge(hello, "", 465, false), Verdict::ImplicitTls(Speaker::Originator));
         assert_eq!(judge("", hello, 465, false), Verdict::ImplicitTls(Speaker::Originator), "one side captured");
+        for port in [2465, 8465] {
+            assert_eq!(judge(hello, hello, port, false), Verdict::ImplicitTls(Speaker::Originator), "{port}");
+            assert_eq!(judge("GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", port, false), Verdict::Other, "{port}");
+        }
         assert_eq!(judge("\u{16}", "", 465, false), Verdict::Undecided, "its first octet alone");
         for port in [443, 993, 995, 2525, 8025] {
             assert_eq!(judge(hello, hello, port, false), Verdict::Other, "{port}");

@@ -53,13 +53,12 @@ impl Anomalies {
         if seen.is_empty() {
             return;
         }
-        let shown = match (is_secret, line.known_verb()) {
-            (false, _) if line.argument.is_empty() => excerpt(line.verb),
-            (false, _) => excerpt(&[line.verb, b" ", line.argument].concat()),
-            (true, Some(verb)) => format!("{verb} {REDACTED}"),
-            (true, None) => REDACTED.to_owned(),
-        };
-        self.add_each(seen, at, Role::Client, &shown);
+        self.add_each(seen, at, Role::Client, &shown(line, is_secret));
+    }
+
+    /// A command without its line end, at the end of the stream.
+    pub(super) fn unterminated(&mut self, line: &CommandLine<'_>, at: Stamp, is_secret: bool) {
+        self.add(AnomalyKind::UnterminatedCommand, at, Role::Client, shown(line, is_secret));
     }
 
     /// A response to a SASL challenge.
@@ -160,6 +159,16 @@ fn is_extended(command: &Command<'_>) -> bool {
         Command::Auth { .. } | Command::Burl { .. } | Command::Xclient(_) | Command::Xforward(_) => true,
         Command::Mail { parameters, .. } | Command::Rcpt { parameters, .. } => !parameters.raw().is_empty(),
         _ => false,
+    }
+}
+
+/// What is shown of a command.
+fn shown(line: &CommandLine<'_>, is_secret: bool) -> String {
+    match (is_secret, line.known_verb()) {
+        (false, _) if line.argument.is_empty() => excerpt(line.verb),
+        (false, _) => excerpt(&[line.verb, b" ", line.argument].concat()),
+        (true, Some(verb)) => format!("{verb} {REDACTED}"),
+        (true, None) => REDACTED.to_owned(),
     }
 }
 

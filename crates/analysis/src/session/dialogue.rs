@@ -26,7 +26,7 @@ use crate::spool::Spool;
 use crate::transaction::{Ending, Place, Transactions};
 
 /// Where octets stand in the stream of their side, and when they were captured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) offset: u64,
     pub(crate) timestamp: Time,
@@ -75,6 +75,9 @@ pub(crate) struct Dialogue {
     body: Option<(Body, Place)>,
     /// A refusal that came while it was being received.
     refused_early: Option<Response>,
+    /// A DATA behind which the client's octets were taken for the message before the server had answered, and where they
+    /// begin.
+    pub(super) presumed: Option<(usize, Stamp)>,
     /// A 354 to a DATA that is not in the capture, until the message has come.
     go_ahead: Option<Response>,
     /// The message in BDAT chunks that is being received.
@@ -137,6 +140,7 @@ impl Dialogue {
             queue: Queue::default(),
             body: None,
             refused_early: None,
+            presumed: None,
             go_ahead: None,
             chunks: None,
             replies_lost: None,
@@ -245,6 +249,30 @@ impl Dialogue {
         self.body.as_mut().map(|(body, _)| body).or(self.chunks.as_mut())
     }
 
+    /// The client's octets from here on are taken for the message behind DATA, which is not answered yet.
+    pub(crate) fn presume_content(&mut self, at: Stamp) {
+        let data = self.queue.iter().last().filter(|pending| matches!(pending.kind, Kind::Data));
+        self.presumed = data.and_then(|data| data.place.command).map(|command| (command, at));
+        self.data_command = self.presumed.map(|(command, _)| command);
+    }
+
+    /// DATA is refused behind which there was more than is held for its reply. The server reads commands in what was taken
+    /// for the message, as far as it goes on reading; how many, nobody can tell any more.
+    pub(super) fn refuse_presumed(&mut self, at: Stamp) -> Next {
+        self.uncounted = true;
+        if self.body.take().is_some() {
+            let place = Place { command: None, timestamp: at.timestamp };
+            self.enqueue(Kind::Unread, place, at);
+            self.pass_over_from(at);
+            return Next::Commands;
+        }
+        if let Some(octets) = self.queue.unread() {
+            let detail = format!("{octets} octets passed over");
+            self.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, detail);
+        }
+        Next::Unchanged
+    }
+
     /// The message behind DATA, or a chunk, has ended.
     pub(crate) fn end_content(&mut self, at: Stamp) {
         if let Some((mut body, place)) = self.body.take() {
@@ -264,6 +292,12 @@ impl Dialogue {
                 self.transactions.late_message(chunks);
             }
         }
+    }
+
+    /// The stream ends in a line that has not ended: the server has not read it.
+    pub(crate) fn unterminated(&mut self, line: &CommandLine<'_>, at: Stamp) {
+        let is_secret = self.is_secret(line);
+        self.anomalies.unterminated(line, at, is_secret);
     }
 
     /// A reply. Returns what it makes of the client's octets.
@@ -344,8 +378,10 @@ impl Dialogue {
     /// How many commands await a reply that has certainly not come: none, where the capture may not show it.
     fn surely_unanswered(&self) -> usize {
         let is_certain = self.replies_lost.is_none() && !self.responses.is_empty();
-        let is_first_known =
-            self.queue.front().is_some_and(|first| !matches!(first.kind, Kind::Empty | Kind::Lost { .. }));
+        let is_first_known = self
+            .queue
+            .front()
+            .is_some_and(|first| !matches!(first.kind, Kind::Empty | Kind::Unread | Kind::Lost { .. }));
         if is_certain && is_first_known { self.queue.len() } else { 0 }
     }
 
@@ -520,7 +556,7 @@ impl Dialogue {
         if self.queue.len() > self.options.pending_limit {
             self.limits.count(SessionLimit::Pending, 1);
             self.anomalies.add(AnomalyKind::TooManyPendingCommands, at, Role::Client, String::new());
-            let is_answered = |first: &Pending| !matches!(first.kind, Kind::Empty | Kind::Lost { .. });
+            let is_answered = |first: &Pending| !matches!(first.kind, Kind::Empty | Kind::Unread | Kind::Lost { .. });
             self.dropped += u64::from(self.queue.front().is_some_and(is_answered));
             self.unanswered();
         }
@@ -620,5 +656,44 @@ mod tests {
         ]));
         let verbs: Vec<&str> = session.commands.iter().map(|command| &*command.command).collect();
         assert_eq!(verbs, ["EHLO", "Frobnicate", "AUTH"]);
+    }
+
+    /// More than is held for the reply to DATA, sent before it; what the message quotes is like commands.
+    fn hasty(replies: &'static str, more: &[(crate::anomaly::Role, &'static str)], whole: bool) -> Session {
+        let end = if whole { ".\r\nQUIT\r\n" } else { "" };
+        let text = format!("DATA\r\nSubject: s\r\n\r\n{}MAIL FROM:<x@y>\r\n{end}", "a line of text\r\n".repeat(5000));
+        let turns = opened(&[(Client, "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n"), (Server, "250 ok\r\n250 ok\r\n")]);
+        let behind = [(Client, text.as_str()), (Server, replies)];
+        let turns: Vec<_> = turns.into_iter().chain(behind).chain(more.iter().copied()).collect();
+        talk(&turns)
+    }
+
+    /// RFC 5321 §3.3: DATA is refused, and the server reads commands where the client sends its message.
+    #[test]
+    fn a_long_message_behind_a_refused_data_is_no_mail() {
+        let quit = [(Client, "QUIT\r\n"), (Server, "221 bye\r\n")];
+        let whole = hasty("554 no\r\n500 what\r\n500 what\r\n221 bye\r\n", &[], true);
+        let half = hasty("554 no\r\n500 what\r\n", &quit, false);
+        for session in [whole, half] {
+            let verbs: Vec<&str> = session.commands.iter().map(|command| &*command.command).collect();
+            assert_eq!(verbs, ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"]);
+            let [mail] = session.transactions.as_slice() else { panic!("{:?}", session.transactions) };
+            assert_eq!((mail.outcome, mail.message.is_none(), mail.has_data), (Outcome::Rejected, true, false));
+            assert!(mail.final_response.as_ref().is_some_and(|reply| reply.code.is(554)));
+            assert_eq!(
+                session.responses.last().map(|reply| (reply.code.is(221), reply.command)),
+                Some((true, Some(4)))
+            );
+            assert!(kinds(&session).contains(&AnomalyKind::CommandGap), "{:?}", session.anomalies);
+        }
+    }
+
+    /// The same where DATA is taken: the message is one, and no second one begins with the 354.
+    #[test]
+    fn a_long_message_before_its_354_is_one_mail() {
+        let session = hasty("354 go\r\n250 taken\r\n221 bye\r\n", &[], true);
+        let [mail] = session.transactions.as_slice() else { panic!("{:?}", session.transactions) };
+        assert_eq!(mail.message.as_ref().map(|message| (message.bytes, message.complete)), Some((80_031, true)));
+        assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(4));
     }
 }

@@ -161,6 +161,10 @@ impl Dialogue {
             let skip = match front.kind {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
+                // What is no command is refused, however often.
+                Kind::Unread => {
+                    code < 400 && self.queue.second().is_some_and(|next| next.kind.can_be_answered_by(code))
+                }
                 // One reply at least is to what is lost, unless its code says more.
                 Kind::Lost { answered, .. } => {
                     let fits = |next: &Pending| next.kind.can_be_answered_by(code);
@@ -186,6 +190,7 @@ impl Dialogue {
                 *answered = true;
                 true
             }
+            Some(Kind::Unread) => true,
             Some(kind @ (Kind::Data | Kind::Xexch50(_))) => !kind.can_be_answered_by(code),
             _ => false,
         }

@@ -32,10 +32,13 @@ impl Dialogue {
             Kind::Data => {
                 self.data_command = place.command;
                 self.transactions.data(place, response);
-                return match response.map(Response::class) {
-                    Some(3) => Next::Content,
-                    Some(_) => Next::Commands,
-                    None => Next::Unchanged,
+                let presumed = self.presumed.take_if(|(command, _)| place.command == Some(*command));
+                return match (response.map(Response::class), presumed) {
+                    (None | Some(3), Some(_)) => Next::Unchanged,
+                    (Some(_), Some((_, at))) => self.refuse_presumed(at),
+                    (Some(3), None) => Next::Content,
+                    (Some(_), None) => Next::Commands,
+                    (None, None) => Next::Unchanged,
                 };
             }
             Kind::EndOfData(_) | Kind::RecipientReplies { .. } => self.apply_end_of_data(pending, response),
@@ -109,7 +112,7 @@ impl Dialogue {
                     return Next::Content;
                 }
             }
-            Kind::Empty => {}
+            Kind::Empty | Kind::Unread => {}
         }
         Next::Unchanged
     }

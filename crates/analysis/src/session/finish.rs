@@ -8,8 +8,9 @@ use reassembly::{Direction, Flow, FlowEnd, FlowStart};
 use smtp_parser::SmtpEvent;
 
 use super::auth::AuthOutcome;
+use super::redaction::REDACTED;
 use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
-use crate::anomaly::AnomalyKind;
+use crate::anomaly::{AnomalyKind, Role};
 use crate::community_id::community_id;
 use crate::model::{Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
@@ -27,10 +28,18 @@ impl Tracker {
         let info = flow.info();
         let at = Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None };
         self.resolve();
-        if let Some(SmtpEvent::Reply(reply)) = self.server.finish() {
-            let offset = self.server_delivered.saturating_sub(reply.octets);
-            let next = self.dialogue.reply(&reply, Stamp { offset, ..at });
-            self.go_on(next, at.timestamp);
+        match self.server.finish() {
+            Some(SmtpEvent::Reply(reply)) => {
+                let offset = self.server_delivered.saturating_sub(reply.octets);
+                let next = self.dialogue.reply(&reply, Stamp { offset, ..at });
+                self.go_on(next, at.timestamp);
+            }
+            Some(SmtpEvent::Malformed { line, octets, .. }) => {
+                let at = Stamp { offset: self.server_delivered.saturating_sub(octets), ..at };
+                let shown = self.dialogue.secrets.excerpt(line);
+                self.dialogue.anomalies.add(AnomalyKind::UnterminatedReply, at, Role::Server, shown);
+            }
+            _ => {}
         }
         while self.awaited.is_some() {
             self.heard.server_is_missing = !self.heard.server;
@@ -39,7 +48,11 @@ impl Tracker {
                 break;
             }
         }
+        self.note_unterminated(Time(info.last_seen), flow.octets(client).delivered + flow.octets(client).missing);
         let both = self.heard.client && self.heard.server;
+        if let (TlsState::Uninvited(hello), true) = (self.tls, both) {
+            self.dialogue.anomalies.add(AnomalyKind::UninvitedTls, hello, Role::Client, String::new());
+        }
         let closed = both && matches!(end, FlowEnd::Closed | FlowEnd::Reset);
         self.dialogue.finish(if closed { Ending::Closed } else { Ending::Unseen }, at);
         let (client_address, server_address) = match client {
@@ -48,6 +61,24 @@ impl Tracker {
         };
         let octets = Octets { client: flow.octets(client).into(), server: flow.octets(!client).into() };
         self.into_session(client_address, server_address, info, octets, end, limits)
+    }
+
+    /// What the client said at the very end without ending the line. `end`: the length of its stream.
+    fn note_unterminated(&mut self, timestamp: Time, end: u64) {
+        if self.awaited.is_some() {
+            return;
+        }
+        let at = |octets: u64| Stamp { offset: end.saturating_sub(octets), timestamp, acknowledged: None };
+        match self.client.finish() {
+            Some(SmtpEvent::Command(line)) if !self.dialogue.is_lost() => {
+                self.dialogue.unterminated(&line, at(line.octets));
+            }
+            Some(SmtpEvent::AuthResponse(response)) => {
+                let at = at(response.reveal().len() as u64);
+                self.dialogue.anomalies.add(AnomalyKind::UnterminatedCommand, at, Role::Client, REDACTED.to_owned());
+            }
+            _ => {}
+        }
     }
 
     fn into_session(
@@ -60,13 +91,22 @@ impl Tracker {
         limits: &mut LimitsReached,
     ) -> Session {
         let dialogue = self.dialogue;
+        // The reply to STARTTLS need not be in the capture.
         let mode = match dialogue.starttls {
-            Some(StartTls::Accepted) => tls::Mode::Starttls,
+            Some(StartTls::Accepted | StartTls::Requested) => tls::Mode::Starttls,
             _ => tls::Mode::Implicit,
         };
-        let handshake = self.handshake.filter(|_| self.tls == TlsState::Seen);
-        let closed = matches!(end, FlowEnd::Closed | FlowEnd::Reset);
-        let tls = handshake.map(|handshake| Box::new(handshake.finish(mode, closed)));
+        let is_refused = matches!(self.tls, TlsState::Uninvited(_)) && self.heard.server;
+        let is_seen = matches!(self.tls, TlsState::Seen | TlsState::Uninvited(_));
+        // Of one side alone nobody can say that the other did not go on.
+        let closed = matches!(end, FlowEnd::Closed | FlowEnd::Reset) && self.heard.client && self.heard.server;
+        let tls = self.handshake.filter(|_| is_seen).map(|handshake| {
+            let mut tls = Box::new(handshake.finish(mode, closed));
+            if is_refused {
+                tls.state = tls::State::Refused;
+            }
+            tls
+        });
         let (helo_verb, helo) = dialogue.helo.map_or((None, None), |(verb, domain)| (Some(verb), domain));
         let (mut transactions, further_transactions, reached) = dialogue.transactions.into_parts();
         let mut further = dialogue.further;
@@ -76,8 +116,8 @@ impl Tracker {
         keep_to(&mut transactions, dialogue.commands.len());
         locate_replies(&mut transactions, &dialogue.responses);
         let (mut anomalies, further_anomalies) = dialogue.anomalies.into_parts();
-        if !self.heard.client {
-            // What was asked is not in the capture.
+        if !self.heard.client || is_refused {
+            // What was asked is not in the capture, or no command.
             anomalies.retain(|anomaly| anomaly.kind != AnomalyKind::UnsolicitedReply);
         }
         limits.add(&dialogue.limits);
@@ -122,7 +162,7 @@ impl Tracker {
             authenticated: beyond.auth_successes > 0
                 || dialogue.auth.iter().any(|attempt| attempt.outcome == AuthOutcome::Success),
             auth: dialogue.auth,
-            uses_tls: tls.is_some(),
+            uses_tls: tls.is_some() && !is_refused,
             tls,
             starttls: dialogue.starttls,
             transaction_count: transactions.len() + beyond.total_transactions,
@@ -159,7 +199,6 @@ fn locate_replies(transactions: &mut [Transaction], responses: &[Response]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::anomaly::Role;
     use crate::model::Outcome;
     use crate::samples::{answer, opened, response, talk, transaction};
 

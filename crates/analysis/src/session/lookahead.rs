@@ -25,6 +25,11 @@ pub(super) fn begins_like_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [20..=23] | [20..=23, 3, ..] | [0x80..=0xff, _, 1, ..] | [0x80..=0xff] | [0x80..=0xff, _])
 }
 
+/// A record of a handshake alone. No line begins with its first octet.
+pub(super) fn begins_like_handshake(bytes: &[u8]) -> bool {
+    matches!(bytes, [22] | [22, 3, ..])
+}
+
 /// Octets of X-ANONYMOUSTLS.
 const LONGEST_VERB: usize = 14;
 

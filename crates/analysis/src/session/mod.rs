@@ -43,7 +43,7 @@ use dialogue::{Dialogue, Next};
 pub use digest::{DigestKey, SecretDigest};
 pub use further::Further;
 pub(crate) use limits::{LimitsReached, SessionLimit};
-use lookahead::{begins_like_command, begins_like_reply, begins_like_tls};
+use lookahead::{begins_like_command, begins_like_handshake, begins_like_reply, begins_like_tls};
 use tentative::{Suspense, Tentative};
 
 use crate::anomaly::{AnomalyKind, Role};
@@ -172,6 +172,8 @@ enum TlsState {
     Agreed,
     /// Agreed upon, and plain text went on: it was decrypted on the way, or stood in front of the handshake.
     Plain,
+    /// The client began it although the server had not agreed, as far as the capture shows.
+    Uninvited(Stamp),
     /// The connection begins with it.
     Implicit,
     Seen,
@@ -253,6 +255,7 @@ impl Tracker {
             }
             Role::Server => {
                 self.heard.server = true;
+                self.agree_unheard(bytes);
                 self.listen_to_tls(Role::Server, bytes);
                 self.heard.server_is_missing = false;
                 self.server_delivered = at.offset + bytes.len() as u64;
@@ -376,6 +379,7 @@ impl Tracker {
         let mut read = 0;
         self.dialogue.segment_begin = at.offset;
         if self.awaited.is_none() {
+            self.notice_uninvited(bytes, at);
             self.listen_to_tls(Role::Client, bytes);
         }
         while self.awaited.is_none() {
@@ -482,6 +486,12 @@ impl Tracker {
             Some(Awaited::Roles) if self.client_greets() => Next::Reversed,
             Some(Awaited::Auth | Awaited::Roles | Awaited::EndOfMessage) | None => Next::Commands,
         };
+        if next == Next::Content {
+            let first = self.held.iter().map(|held| match held {
+                Held::Octets(_, at) | Held::Gap(_, at) => *at,
+            });
+            first.take(1).for_each(|at| self.dialogue.presume_content(at));
+        }
         self.go_on(next, Time::default());
     }
 
@@ -551,7 +561,7 @@ impl Tracker {
     /// Whether TLS begins with these octets, where it may; and what its handshake says in them.
     fn listen_to_tls(&mut self, role: Role, bytes: &[u8]) {
         let may_begin = match self.tls {
-            TlsState::None | TlsState::Seen => false,
+            TlsState::None | TlsState::Seen | TlsState::Uninvited(_) => false,
             TlsState::Agreed | TlsState::Implicit => true,
             TlsState::Plain => self.awaited.is_none() && self.client.mode() == ClientMode::Command,
         };
@@ -562,10 +572,39 @@ impl Tracker {
         } else if self.tls == TlsState::Agreed && role == Role::Client && !bytes.is_empty() {
             self.tls = TlsState::Plain;
         }
-        if self.tls == TlsState::Seen
-            && let Some(handshake) = &mut self.handshake
-        {
+        let is_heard = match self.tls {
+            TlsState::Seen => true,
+            // The server's lines are lines.
+            TlsState::Uninvited(_) => role == Role::Client,
+            _ => false,
+        };
+        if is_heard && let Some(handshake) = &mut self.handshake {
             handshake.octets(role, bytes);
+        }
+    }
+
+    /// The client's next octets are a ClientHello where a command could begin, and nobody has agreed to TLS; or that is not in
+    /// the capture.
+    fn notice_uninvited(&mut self, bytes: &[u8], at: Stamp) {
+        let may_begin = self.tls == TlsState::None && self.client.mode() == ClientMode::Command;
+        if may_begin && self.client.partial_line().is_empty() && begins_like_handshake(bytes) {
+            self.client.set_mode(ClientMode::Opaque);
+            self.tls = TlsState::Uninvited(at);
+            self.handshake.get_or_insert_default();
+        }
+    }
+
+    /// The server begins TLS behind a 220, so it has agreed to it; what it agreed to is not in the capture.
+    fn agree_unheard(&mut self, bytes: &[u8]) {
+        let may_begin = matches!(self.tls, TlsState::None | TlsState::Uninvited(_)) && self.awaited.is_none();
+        let is_agreed = matches!(self.tls, TlsState::Uninvited(_))
+            || self.dialogue.responses.last().is_some_and(|reply| reply.code.is(220));
+        if may_begin && is_agreed && self.server.partial().is_none() && begins_like_handshake(bytes) {
+            self.dialogue.starttls = Some(StartTls::Accepted);
+            while !self.dialogue.queue.is_empty() {
+                self.dialogue.unanswered();
+            }
+            self.tls = TlsState::Agreed;
         }
     }
 
@@ -703,6 +742,33 @@ mod tests {
         tracker.octets(Role::Client, b"\x16\x03\x01\x00\x05QUIT\r\n", stamp(10));
         assert_eq!(tracker.tls, TlsState::Seen);
         assert_eq!(tracker.dialogue.commands.len(), 1);
+    }
+
+    /// Each side alone shows what it says; where the other did not agree, it is no session in TLS.
+    #[test]
+    fn one_side_of_a_handshake_is_read() {
+        use crate::tls::{Mode, State};
+        let hello = "\u{16}\u{3}\u{1}\0\u{2}\u{1}\0";
+        let client = [(Role::Client, "EHLO a\r\n"), (Role::Client, "STARTTLS\r\n"), (Role::Client, hello)];
+        let server = [
+            (Role::Server, "220 mx.example.net ESMTP\r\n"),
+            (Role::Server, "250-mx.example.net\r\n250 STARTTLS\r\n"),
+            (Role::Server, "220 go\r\n"),
+            (Role::Server, hello),
+        ];
+        let seen = |session: &Session| session.tls.as_deref().map(|tls| (tls.mode, tls.state));
+        let of_client = talk(&client);
+        assert_eq!(seen(&of_client), Some((Mode::Starttls, State::Unknown)));
+        assert_eq!((of_client.starttls, of_client.uses_tls), (Some(StartTls::Requested), true));
+        let of_server = talk(&server);
+        assert_eq!(seen(&of_server), Some((Mode::Starttls, State::Unknown)));
+        assert_eq!((of_server.starttls, of_server.uses_tls), (Some(StartTls::Accepted), true));
+        assert_eq!((of_server.responses.len(), of_server.anomalies.len()), (3, 0));
+        let in_plain = [server[0], (Role::Client, hello), (Role::Server, "500 what\r\n")];
+        let refused = talk(&in_plain);
+        assert_eq!(seen(&refused), Some((Mode::Implicit, State::Refused)));
+        assert_eq!((refused.uses_tls, refused.commands.len(), refused.responses.len()), (false, 0, 2));
+        assert_eq!(refused.anomalies.first().map(|anomaly| anomaly.kind), Some(AnomalyKind::UninvitedTls));
     }
 
     /// What is lost behind an accepted STARTTLS is most likely the handshake, of which nothing was seen then.

@@ -294,7 +294,7 @@ fn can_answer(kind: &Kind, code: u16) -> bool {
         (Kind::Data, 3) => code != 334,
         (Kind::Auth, 3) => code == 334,
         (Kind::EndOfData(_) | Kind::RecipientReplies { .. }, 3) => code == 353,
-        (Kind::Other | Kind::Empty | Kind::Lost { .. } | Kind::InvalidBdat, _) => true,
+        (Kind::Other | Kind::Empty | Kind::Unread | Kind::Lost { .. } | Kind::InvalidBdat, _) => true,
         // 354 lets the octets behind XEXCH50 begin, too.
         (Kind::Xexch50(_), 3) => code == 354,
         (_, class) => class != 3,

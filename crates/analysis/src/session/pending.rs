@@ -58,6 +58,9 @@ pub(crate) enum Kind {
     /// A line without a word: most servers answer it, some do not.
     Empty,
     Other,
+    /// Lines of a message that was taken for one before its DATA was refused: the server reads commands in them, and says
+    /// so as often as it likes.
+    Unread,
     /// Commands that the capture does not hold, one or more: whether a reply to one of them has come, and whether they may
     /// be several of a group that goes on with the next one.
     Lost {
@@ -180,6 +183,16 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Makes of the message whose end awaits a reply what was no message; returns how long it was.
+    pub(crate) fn unread(&mut self) -> Option<u64> {
+        self.items.iter_mut().find_map(|pending| {
+            let Kind::EndOfData(body) = &pending.kind else { return None };
+            let octets = body.octets();
+            pending.kind = Kind::Unread;
+            Some(octets)
+        })
     }
 
     /// Gives the chunks of a message to the BDAT LAST that ended them. If it is no longer here, they come back.

@@ -40,6 +40,7 @@ impl Tracker {
             if next == Next::Commands && self.client.mode() == ClientMode::Content {
                 // The end of the message was lost; the client is in the middle of some line of it, or behind it.
                 self.client.set_mode(ClientMode::Command);
+                self.tentative = None;
             }
             self.go_on(next, at.timestamp);
             if !again && bytes.is_empty() {

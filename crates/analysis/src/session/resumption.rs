@@ -40,6 +40,11 @@ impl Dialogue {
         true
     }
 
+    /// The client's octets are none that can be read, from here on.
+    pub(super) fn pass_over_from(&mut self, at: Stamp) {
+        self.resumption = Some(Resumption { first: Some(at), acknowledged: at.acknowledged });
+    }
+
     /// What the client's octets are is known again, from here on.
     pub(super) fn resume(&mut self, at: Stamp) {
         let Some(Resumption { first: Some(first), .. }) = self.resumption.take() else { return };

@@ -62,6 +62,8 @@ pub enum State {
     Failed,
     /// The connection ended before the handshake did, without an alert.
     Aborted,
+    /// The server had not agreed to TLS, and answered the client's hello in plain text.
+    Refused,
     /// The capture does not show it.
     Unknown,
 }

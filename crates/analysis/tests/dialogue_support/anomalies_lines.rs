@@ -116,6 +116,15 @@ fn unknown_command() {
     raises(AnomalyKind::UnknownCommand, place, "C: XYZZY plugh\nS: 500 what", "C: HELP plugh\nS: 214 see RFC 5321");
 }
 
+/// RFC 5321 §2.3.8: lines end with CRLF; what does not is no command yet. What may be a password is not shown.
+#[test]
+fn unterminated_command() {
+    let place = (Client, "QUIT", "QUIT");
+    raises(AnomalyKind::UnterminatedCommand, place, "C= QUIT", "C: QUIT\nS: 221 bye");
+    let login = "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC= Ym9i";
+    raises(AnomalyKind::UnterminatedCommand, (Client, "Ym9i", "[redacted]"), login, "C: QUIT\nS: 221 bye");
+}
+
 /// RFC 4954 §4: "If the server cannot [BASE64] decode any client response, it MUST fail the AUTH command".
 #[test]
 fn invalid_sasl_response() {

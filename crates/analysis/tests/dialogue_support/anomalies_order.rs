@@ -269,3 +269,10 @@ fn missing_end_of_data() {
     let chunk = |octets: u32| behind_rcpt(&format!("C: BDAT {octets} LAST\nC= abc\n[close]"));
     raises(AnomalyKind::MissingEndOfData, place, &chunk(9), &chunk(3));
 }
+
+/// RFC 3207 §4: TLS begins when the server has said 220 to STARTTLS.
+#[test]
+fn uninvited_tls() {
+    let hello = "C= \\x16\\x03\\x01\\x00\\x02\\x01\\x00\nS: 500 what";
+    raises(AnomalyKind::UninvitedTls, (Client, "\u{16}", ""), hello, "C: NOOP\nS: 250 ok");
+}

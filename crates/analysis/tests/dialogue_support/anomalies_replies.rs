@@ -27,6 +27,7 @@ fn invalid_reply() {
 #[test]
 fn unterminated_reply() {
     raises(AnomalyKind::UnterminatedReply, (Server, "250 ok", "ok"), "C: NOOP\nS= 250 ok", "C: NOOP\nS: 250 ok");
+    raises(AnomalyKind::UnterminatedReply, (Server, "25", "25"), "C: NOOP\nS= 25", "C: NOOP\nS: 250 ok");
 }
 
 #[test]
