@@ -545,7 +545,7 @@ mod tests {
     #[test]
     fn picked_up_in_a_message_of_which_only_the_client_is_there() {
         let turns = [
-            (Role::Client, "a\r\ntext\r\nMAIL FROM:<x@y>\r\nQUIT\r\n"),
+            (Role::Client, "of it\r\nsome text\r\nMAIL FROM:<x@y>\r\nQUIT\r\n"),
             (Role::Client, "more\r\n.\r\n"),
             (Role::Client, "MAIL FROM:<a@x>\r\n"),
             (Role::Client, "RCPT TO:<b@x>\r\n"),

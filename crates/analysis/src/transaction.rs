@@ -105,6 +105,9 @@ struct Open {
     commands_lost: bool,
     /// LMTP and PRDR: the recipients accepted by RCPT, each of which gets a reply after the message.
     answered_one_by_one: Vec<usize>,
+    /// How many of these replies have come, where replies to RCPT are lost: only if it is one for each recipient they are
+    /// theirs in order.
+    counted: Option<usize>,
     decisive_so_far: Option<Response>,
 }
 
@@ -262,6 +265,7 @@ impl Transactions {
             self.decide(reply);
             return false;
         };
+        open.counted = open.counted.map(|count| count + 1);
         if let Some(recipient) = open.transaction.recipients.get_mut(index) {
             recipient.outcome = RecipientOutcome::from_class(reply.class());
             recipient.code = Some(reply.code);
@@ -358,10 +362,14 @@ impl Transactions {
         }
     }
 
-    /// Whether one of its recipients was taken by RCPT.
-    pub(crate) fn has_accepted_recipients(&self) -> bool {
-        let recipients = self.open.iter().flat_map(|open| &open.transaction.recipients);
-        recipients.into_iter().any(|recipient| recipient.outcome == RecipientOutcome::Accepted)
+    /// Whether one of its recipients was taken by RCPT, or may have been.
+    pub(crate) fn has_taken_recipients(&self) -> bool {
+        self.open.iter().flat_map(|open| &open.transaction.recipients).any(may_be_taken)
+    }
+
+    /// Whether it is not known how many replies to a message are to come.
+    pub(crate) fn counts_replies(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.counted.is_some())
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -371,11 +379,11 @@ impl Transactions {
     /// LMTP and PRDR: the message has ended; from now on replies are counted. Returns how many are to come.
     pub(crate) fn expect_recipient_replies(&mut self) -> usize {
         let Some(open) = &mut self.open else { return 0 };
-        let accepted = open.transaction.recipients.iter().enumerate();
-        open.answered_one_by_one = accepted
-            .filter(|(_, recipient)| recipient.outcome == RecipientOutcome::Accepted)
-            .map(|(index, _)| index)
-            .collect();
+        let recipients = open.transaction.recipients.iter().enumerate();
+        let is_lost = |recipient: &Recipient| recipient.outcome == RecipientOutcome::Unknown;
+        open.counted = open.transaction.recipients.iter().any(is_lost).then_some(0);
+        open.answered_one_by_one =
+            recipients.filter(|(_, recipient)| may_be_taken(recipient)).map(|(index, _)| index).collect();
         for &index in &open.answered_one_by_one {
             // What RCPT promised is what the reply behind the message has yet to say.
             if let Some(recipient) = open.transaction.recipients.get_mut(index) {
@@ -442,6 +450,10 @@ fn refusal(reply: Option<&Response>) -> Option<&Response> {
     reply.filter(|reply| matches!(reply.class(), 4 | 5))
 }
 
+fn may_be_taken(recipient: &Recipient) -> bool {
+    matches!(recipient.outcome, RecipientOutcome::Accepted | RecipientOutcome::Unknown)
+}
+
 /// Whether a reply names this address, and no longer one that contains it.
 pub(crate) fn names(text: &str, address: &str) -> bool {
     let is_of_address = |octet: &u8| octet.is_ascii_alphanumeric() || b".-_+=@".contains(octet);
@@ -503,6 +515,7 @@ impl Open {
             message_ended: false,
             commands_lost: false,
             answered_one_by_one: Vec::new(),
+            counted: None,
             decisive_so_far: None,
         }
     }
@@ -517,6 +530,15 @@ impl Open {
 
     /// The outcome, where no reply to the end of the message decided it.
     fn conclude(mut self, ending: Ending) -> Transaction {
+        if self.counted.is_some_and(|count| count < self.answered_one_by_one.len()) {
+            // Whose these replies are is not known.
+            for &index in &self.answered_one_by_one {
+                if let Some(recipient) = self.transaction.recipients.get_mut(index) {
+                    recipient.outcome = RecipientOutcome::Unknown;
+                    (recipient.code, recipient.enhanced_code, recipient.parameter) = (None, None, None);
+                }
+            }
+        }
         // LMTP: of the replies to the recipients not all are there, but one success is.
         if let Some(success) = self.decisive_so_far.take_if(|reply| reply.class() == 2) {
             self.transaction.outcome = Outcome::Accepted;

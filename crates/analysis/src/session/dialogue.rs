@@ -580,6 +580,7 @@ fn new_body(options: &Options, spool: Option<&Spool>) -> Body {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::anomaly::AnomalyKind;
     use crate::anomaly::Role::{Client, Server};
     use crate::model::{Outcome, Session};
@@ -695,5 +696,31 @@ mod tests {
         let [mail] = session.transactions.as_slice() else { panic!("{:?}", session.transactions) };
         assert_eq!(mail.message.as_ref().map(|message| (message.bytes, message.complete)), Some((80_031, true)));
         assert_eq!(session.responses.last().and_then(|reply| reply.command), Some(4));
+    }
+
+    /// RFC 2033 §4.2: one reply for each recipient that was taken. Where the replies to RCPT are lost, only as many as there
+    /// are recipients tell whose they are.
+    #[test]
+    fn replies_of_lmtp_are_counted_where_those_to_rcpt_are_lost() {
+        use crate::model::RecipientOutcome::{Accepted, Deferred, Unknown};
+        let outcomes = |replies: &[&str]| {
+            let mut tracker = Transactions::new(10, 10);
+            let place = Place { command: None, timestamp: Time::default() };
+            tracker.commands_are_lost();
+            for address in ["b@x", "c@x"] {
+                let rcpt = crate::transaction::Rcpt { address: address.into(), parameters: Vec::new() };
+                tracker.rcpt(rcpt, place, None);
+            }
+            assert_eq!(tracker.expect_recipient_replies(), 2);
+            for (count, reply) in replies.iter().enumerate() {
+                tracker.recipient_reply(count, false, &crate::samples::response(reply));
+            }
+            tracker.end(Ending::Command);
+            let (mails, ..) = tracker.into_parts();
+            let [mail] = mails.try_into().expect("one transaction");
+            (mail.recipients.iter().map(|recipient| recipient.outcome).collect::<Vec<_>>(), mail.outcome)
+        };
+        assert_eq!(outcomes(&["250 ok", "452 full"]), (vec![Accepted, Deferred], Outcome::Accepted));
+        assert_eq!(outcomes(&["250 ok"]), (vec![Unknown, Unknown], Outcome::Accepted));
     }
 }

@@ -161,6 +161,15 @@ impl Dialogue {
             let skip = match front.kind {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
+                // The client has heard all of them, and gone on.
+                Kind::RecipientReplies { answered, .. } => {
+                    answered > 0
+                        && self.transactions.counts_replies()
+                        && self.queue.second().is_some_and(|next| {
+                            next.acknowledged > front.acknowledged
+                                || is_telling(code) && next.kind.can_be_answered_by(code)
+                        })
+                }
                 // What is no command is refused, however often.
                 Kind::Unread => {
                     code < 400 && self.queue.second().is_some_and(|next| next.kind.can_be_answered_by(code))

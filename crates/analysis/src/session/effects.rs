@@ -161,7 +161,7 @@ impl Dialogue {
     /// Whether this is the first of several replies to a message. RFC 2033 §4.2: one for each RCPT that was taken; where
     /// none was, a reply can only be to the message.
     fn answers_recipients(&self, response: Option<&Response>) -> bool {
-        self.lmtp && response.is_some() && self.transactions.has_accepted_recipients()
+        self.lmtp && response.is_some() && self.transactions.has_taken_recipients()
     }
 
     /// LMTP: the first of the replies to a message (RFC 2033 §4.2 and §4.3).
