@@ -112,9 +112,8 @@ fn recorded_mails_are_byte_for_byte_what_was_sent() {
         let extracted = Extracted::of(&directory);
         for session in facts["sessions"].as_array().unwrap() {
             let key = format!("{}-{}", session["client"].as_str().unwrap(), session["server"].as_str().unwrap());
-            let lines: Vec<usize> = (0..extracted.index.len())
-                .filter(|&line| extracted.index[line]["session"] == key.as_str())
-                .collect();
+            let lines: Vec<usize> =
+                (0..extracted.index.len()).filter(|&line| extracted.index[line]["session"] == key.as_str()).collect();
             for (number, fact) in session["transactions"].as_array().unwrap().iter().enumerate() {
                 let Some(name) = fact["eml"].as_str() else { continue };
                 let line = lines[number];
