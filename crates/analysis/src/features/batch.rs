@@ -1,7 +1,7 @@
-//! The lines of some sessions, as one text.
+//! The lines of some sessions.
 //!
-//! A transaction has its own commands and replies again, which are most of a document. They are not written twice here:
-//! where they stand in the session's line is kept instead.
+//! A transaction has its own commands and replies again, which are most of a document. They are not written as JSON twice:
+//! they are copied from where they stand in the session's line.
 
 use std::io;
 use std::ops::Range;
@@ -10,6 +10,7 @@ use memchr::memmem;
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use super::frames::{Frames, Packer, Place};
 use crate::message::alignment::Alignment;
 use crate::message::{Message, ReadMessage};
 use crate::model::{FourTuple, Outcome, Recipient, Response, Session, Transaction, Via};
@@ -19,16 +20,16 @@ use crate::output::time::Time;
 use crate::report::Summary;
 use crate::session::LimitsReached;
 
-/// The lines of some sessions. All ranges are within its text.
+/// The lines of some sessions.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) summary: Summary,
     /// Limits that were reached in the bodies of messages, which are read here.
     pub(super) limits: LimitsReached,
-    pub(super) text: Box<[u8]>,
     pub(super) sessions: Vec<SessionLine>,
+    pub(super) session_frames: Frames,
     pub(super) transactions: Vec<TransactionLine>,
-    pub(super) answers: Vec<Answer>,
+    pub(super) transaction_frames: Frames,
 }
 
 /// A session's line, without its key, which is put in front of it, and where the lines of its transactions are.
@@ -36,7 +37,8 @@ pub(super) struct Batch {
 pub(super) struct SessionLine {
     pub(super) first_seen: Time,
     pub(super) four_tuple: FourTuple,
-    pub(super) line: Range<usize>,
+    /// In [`Batch::session_frames`].
+    pub(super) place: Place,
     /// In [`Batch::transactions`].
     pub(super) transactions: Range<usize>,
 }
@@ -45,52 +47,44 @@ pub(super) struct SessionLine {
 #[derive(Debug)]
 pub(super) struct TransactionLine {
     pub(super) timestamp: Time,
-    /// The fields from `mail_from` to `message`, with the commas between them and no braces around them.
-    pub(super) fields: Range<usize>,
-    /// Its commands, with the commas between them, in its session's line.
-    pub(super) commands: Range<usize>,
-    /// Its replies, in [`Batch::answers`].
-    pub(super) answers: Range<usize>,
+    /// In [`Batch::transaction_frames`].
+    pub(super) place: Place,
 }
 
-/// A reply within its transaction.
-#[derive(Debug)]
-pub(super) struct Answer {
-    start: usize,
-    octets: u32,
-    /// Number of the command it answers, counted from the transaction's first one.
-    pub(super) command: u32,
-}
-
-impl Answer {
-    /// The reply in its session's line, but for the number of the command at the end of it.
-    pub(super) fn text(&self) -> Range<usize> {
-        self.start..self.start + usize::try_from(self.octets).unwrap_or_default()
-    }
+/// Memory to make batches in, which is used again.
+#[derive(Default)]
+pub(super) struct Room {
+    line: Vec<u8>,
+    mail: Vec<u8>,
+    sessions: Packer,
+    transactions: Packer,
 }
 
 impl Batch {
-    /// Makes the lines. The text is made in `room`, which is empty, and copied once it is known how long it is.
-    pub(super) fn of<'a>(sessions: impl IntoIterator<Item = &'a Session>, room: &mut Vec<u8>) -> io::Result<Self> {
+    /// Makes the lines.
+    pub(super) fn of<'a>(sessions: impl IntoIterator<Item = &'a Session>, room: &mut Room) -> io::Result<Self> {
         let mut batch = Self::default();
         sessions.into_iter().try_for_each(|session| batch.add(session, room))?;
-        batch.text = room.as_slice().into();
+        room.sessions.finish(&mut batch.session_frames)?;
+        room.transactions.finish(&mut batch.transaction_frames)?;
         Ok(batch)
     }
 
-    fn add(&mut self, session: &Session, text: &mut Vec<u8>) -> io::Result<()> {
+    fn add(&mut self, session: &Session, room: &mut Room) -> io::Result<()> {
         self.summary.add(session);
-        let line = append(text, session)?;
+        room.line.clear();
+        json::append(&mut room.line, session)?;
         let first = self.transactions.len();
         if !session.transactions.is_empty() {
-            let items = Items::of(text, line.clone());
+            let items = Items::of(&room.line);
             for transaction in &session.transactions {
-                self.add_transaction(session, transaction, &items, text)?;
+                self.add_transaction(session, transaction, &items, room)?;
             }
         }
         let transactions = first..self.transactions.len();
         let (first_seen, four_tuple) = (session.first_seen, session.four_tuple());
-        self.sessions.push(SessionLine { first_seen, four_tuple, line, transactions });
+        let place = room.sessions.add(&room.line, &mut self.session_frames)?;
+        self.sessions.push(SessionLine { first_seen, four_tuple, place, transactions });
         Ok(())
     }
 
@@ -99,40 +93,39 @@ impl Batch {
         session: &Session,
         transaction: &Transaction,
         items: &Items,
-        text: &mut Vec<u8>,
+        room: &mut Room,
     ) -> io::Result<()> {
         if let Some(mime) = transaction.message.as_ref().and_then(Message::mime) {
             self.limits.count_body(&mime.reached);
         }
-        let Range { start, end } = append(text, &TransactionFields::of(transaction))?;
-        let first = self.answers.len();
+        let (line, mail) = (room.line.as_slice(), &mut room.mail);
+        let copy = |from: Range<usize>| line.get(from).unwrap_or_default();
+        mail.clear();
+        json::append(mail, &TransactionFields::of(transaction))?;
+        // The object goes on with what is copied.
+        mail.pop();
+        mail.extend_from_slice(b",\"commands\":[");
+        mail.extend_from_slice(copy(items.commands(&transaction.commands)));
+        mail.extend_from_slice(b"],\"responses\":[");
+        let mut comma: &[u8] = b"";
         for number in transaction.responses.clone() {
             let command = session.responses.get(number).and_then(|response| transaction.command_of(response));
             let Some((place, command)) = items.responses.get(number).zip(command) else { continue };
-            // The number of the command is the last value of the reply.
-            let colon = text.get(place.clone()).and_then(|reply| memchr::memrchr(b':', reply));
-            let octets = colon.map_or(0, |colon| colon + 1);
-            self.answers.push(Answer { start: place.start, octets: narrow(octets)?, command: narrow(command)? });
+            let reply = copy(place.clone());
+            // The number of the command is the last value of the reply; here it counts from the transaction's first one.
+            let colon = memchr::memrchr(b':', reply).map_or(0, |colon| colon + 1);
+            mail.extend_from_slice(comma);
+            mail.extend_from_slice(reply.get(..colon).unwrap_or_default());
+            mail.extend_from_slice(itoa::Buffer::new().format(command).as_bytes());
+            mail.push(b'}');
+            comma = b",";
         }
-        self.transactions.push(TransactionLine {
-            timestamp: transaction.timestamp,
-            fields: start + 1..end - 1,
-            commands: items.commands(&transaction.commands),
-            answers: first..self.answers.len(),
-        });
+        mail.extend_from_slice(b"]}");
+        // Behind the brace, which stands in front of the time and the key.
+        let place = room.transactions.add(mail.get(1..).unwrap_or_default(), &mut self.transaction_frames)?;
+        self.transactions.push(TransactionLine { timestamp: transaction.timestamp, place });
         Ok(())
     }
-}
-
-fn append(text: &mut Vec<u8>, value: &impl Serialize) -> io::Result<Range<usize>> {
-    let from = text.len();
-    json::append(text, value)?;
-    Ok(from..text.len())
-}
-
-/// No reply is of four gigabytes, and no session has as many commands.
-fn narrow(count: usize) -> io::Result<u32> {
-    u32::try_from(count).map_err(io::Error::other)
 }
 
 /// Where the commands and replies stand in a session's line.
@@ -145,8 +138,8 @@ struct Items {
 impl Items {
     /// Looks for them in a session's line. Each pattern has a quotation mark of JSON's own behind a brace, a bracket or a
     /// comma that is JSON's own, so no text from the wire looks like it: there, quotation marks are escaped.
-    fn of(text: &[u8], line: Range<usize>) -> Self {
-        let mut items = Finder { text: text.get(..line.end).unwrap_or_default(), at: line.start };
+    fn of(line: &[u8]) -> Self {
+        let mut items = Finder { text: line, at: 0 };
         items.pass(b",\"commands\":[");
         let commands = items.objects(b"{\"command\":\"", b"],\"responses\":[");
         let responses = items.objects(b"{\"code\":\"", b"],\"auth\":[");

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::ops::Range;
 
 use memchr::memmem;
 use rayon::prelude::*;
 
 use super::SCHEMA_VERSION;
 use super::batch::{Batch, SessionLine, TransactionLine};
+use super::frames::{Frames, Place, Unpacked};
 use crate::model::{Late, Octets};
 use crate::output::json;
 use crate::report::{Capture, Occurrences, Summary, in_order};
@@ -40,9 +40,9 @@ impl Lines {
         write!(out, "{{\"protocol\":\"SMTP\",\"schema_version\":{SCHEMA_VERSION},\n\"summary\":")?;
         serde_json::to_writer(&mut out, &summary)?;
         out.write_all(b",\n\"sessions\":{")?;
-        write_lines(&sessions, Placed::write, &mut out)?;
+        write_lines(&sessions, &mut out)?;
         out.write_all(b"},\n\"transactions\":[")?;
-        write_lines(&in_order_of_time(&sessions), Mail::write, &mut out)?;
+        write_lines(&in_order_of_time(&sessions), &mut out)?;
         out.write_all(b"],\n\"capture\":")?;
         serde_json::to_writer(&mut out, &self.with_limits(capture))?;
         out.write_all(b"}\n")
@@ -61,10 +61,17 @@ impl Lines {
 
     /// The sessions in order, each with its key.
     fn sessions(&self) -> Vec<Placed<'_>> {
-        let all = self.batches.iter().flat_map(|batch| batch.sessions.iter().map(move |line| (batch, line)));
+        let batches = self.batches.iter().enumerate();
+        let all = batches.flat_map(|(number, batch)| batch.sessions.iter().map(move |line| (number, batch, line)));
         let mut sessions: Vec<Placed<'_>> = (0..)
             .zip(all)
-            .map(|(number, (batch, line))| Placed { batch, line, key: String::new(), late: self.late.get(&number) })
+            .map(|(session, (number, batch, line))| Placed {
+                number,
+                batch,
+                line,
+                key: String::new(),
+                late: self.late.get(&session),
+            })
             .collect();
         let place = |session: &Placed<'_>| (session.line.first_seen, session.line.four_tuple);
         sessions.sort_by(|a, b| in_order(place(a), place(b)));
@@ -77,25 +84,33 @@ impl Lines {
     }
 }
 
+/// A line of the document.
+trait Line: Sync {
+    /// Where the kept part of it is: the number of its batch, the frames there, and its place in these.
+    fn kept(&self) -> (usize, &Frames, &Place);
+
+    /// Puts the line together from what was kept of it.
+    fn write(&self, kept: &[u8], out: &mut Vec<u8>) -> io::Result<()>;
+}
+
 /// Writes lines in their order, a comma between them; all threads put them together.
-fn write_lines<T: Sync>(
-    lines: &[T],
-    line: impl Fn(&T, &mut Vec<u8>) -> io::Result<()> + Sync,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
+fn write_lines<T: Line>(lines: &[T], out: &mut impl io::Write) -> io::Result<()> {
     let threads = rayon::current_num_threads() + 1;
-    let mut rooms = vec![Vec::new(); threads];
+    let mut rooms: Vec<_> = (0..threads).map(|_| (Unpacked::default(), Vec::new())).collect();
     let mut comma: &[u8] = b"";
     for some in lines.chunks(threads * LINES_AT_A_TIME) {
-        let put_together = |(room, lines): (&mut Vec<u8>, &[T])| {
+        let put_together = |((unpacked, room), lines): (&mut (Unpacked, Vec<u8>), &[T])| {
+            unpacked.clear();
             room.clear();
-            lines.iter().try_for_each(|one| {
+            lines.iter().try_for_each(|line| {
+                let (batch, frames, place) = line.kept();
+                unpacked.load(batch, frames, place)?;
                 room.extend_from_slice(b",\n");
-                line(one, room)
+                line.write(unpacked.line(batch, place), room)
             })
         };
         rooms.par_iter_mut().zip(some.par_chunks(LINES_AT_A_TIME)).try_for_each(put_together)?;
-        for room in rooms.iter().take(some.len().div_ceil(LINES_AT_A_TIME)) {
+        for (_, room) in rooms.iter().take(some.len().div_ceil(LINES_AT_A_TIME)) {
             out.write_all(comma)?;
             out.write_all(room.get(1..).unwrap_or_default())?;
             comma = b",";
@@ -106,6 +121,8 @@ fn write_lines<T: Sync>(
 
 /// A session's line with all that its place in the document gave it.
 struct Placed<'a> {
+    /// That of its batch.
+    number: usize,
     batch: &'a Batch,
     line: &'a SessionLine,
     key: String,
@@ -114,10 +131,19 @@ struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
-    /// Puts its line together. What is known only now is put in the place of what was known when it was made.
-    fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
+    fn transactions(&self) -> &'a [TransactionLine] {
+        self.batch.transactions.get(self.line.transactions.clone()).unwrap_or_default()
+    }
+}
+
+impl Line for Placed<'_> {
+    fn kept(&self) -> (usize, &Frames, &Place) {
+        (self.number, &self.batch.session_frames, &self.line.place)
+    }
+
+    /// What is known only now is put in the place of what was known when the line was made.
+    fn write(&self, line: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         write!(out, "\"{}\":", self.key)?;
-        let line = self.text(&self.line.line);
         let Some(Late { last_seen, octets }) = self.late else {
             out.extend_from_slice(line);
             return Ok(());
@@ -131,14 +157,6 @@ impl<'a> Placed<'a> {
             out.push(b'}');
         }
         Ok(())
-    }
-
-    fn text(&self, line: &Range<usize>) -> &'a [u8] {
-        self.batch.text.get(line.clone()).unwrap_or_default()
-    }
-
-    fn transactions(&self) -> &'a [TransactionLine] {
-        self.batch.transactions.get(self.line.transactions.clone()).unwrap_or_default()
     }
 }
 
@@ -159,24 +177,14 @@ struct Mail<'s, 'a> {
     line: &'a TransactionLine,
 }
 
-impl Mail<'_, '_> {
-    /// Puts the line together.
-    fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let Self { session, line } = self;
-        write!(out, "{{\"timestamp\":{},\"session\":\"{}\",", line.timestamp, session.key)?;
-        out.extend_from_slice(session.text(&line.fields));
-        out.extend_from_slice(b",\"commands\":[");
-        out.extend_from_slice(session.text(&line.commands));
-        out.extend_from_slice(b"],\"responses\":[");
-        let mut comma: &[u8] = b"";
-        for answer in session.batch.answers.get(line.answers.clone()).unwrap_or_default() {
-            out.extend_from_slice(comma);
-            out.extend_from_slice(session.text(&answer.text()));
-            out.extend_from_slice(itoa::Buffer::new().format(answer.command).as_bytes());
-            out.push(b'}');
-            comma = b",";
-        }
-        out.extend_from_slice(b"]}");
+impl Line for Mail<'_, '_> {
+    fn kept(&self) -> (usize, &Frames, &Place) {
+        (self.session.number, &self.session.batch.transaction_frames, &self.line.place)
+    }
+
+    fn write(&self, fields: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        write!(out, "{{\"timestamp\":{},\"session\":\"{}\",", self.line.timestamp, self.session.key)?;
+        out.extend_from_slice(fields);
         Ok(())
     }
 }

@@ -1,19 +1,21 @@
 //! The command `features`: one document with everything.
 //!
 //! ```text
-//!   sessions as they end ─▶ batches ─▶ lines (any thread) ─▶ kept text ─▶ in order, each with its key ─▶ document
+//!   sessions as they end ─▶ batches ─▶ lines (any thread) ─▶ kept, compressed ─▶ in order, each with its key ─▶ document
 //! ```
 //!
-//! A session's line is made when the session ends, so that its record can go; what is kept is text. Where a line stands
+//! A session's line is made when the session ends, so that its record can go; what is kept is compressed text. Where a line stands
 //! in the document, and which number its session has among those of the same 4-tuple, is known only in the end.
 //!
 //! | module | what it is for |
 //! |---|---|
 //! | `batch` | the lines of some sessions |
+//! | `frames` | keeps lines compressed |
 //! | `document` | all lines, put in order and written |
 
 mod batch;
 mod document;
+mod frames;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,8 +33,8 @@ use crate::report::{Capture, Report};
 use crate::run::{self, Collector};
 use crate::session::Options;
 
-use batch::Batch;
 pub(crate) use batch::TransactionFields;
+use batch::{Batch, Room};
 pub use document::Lines;
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
@@ -46,7 +48,7 @@ pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
     let made = Mutex::default();
     let sessions: Vec<&Session> = report.sessions.iter().map(|(_, session)| session).collect();
     let batches = sessions.par_chunks(BATCH_SESSIONS).enumerate();
-    batches.for_each_init(Vec::new, |room, (number, batch)| make(&made, number, batch.iter().copied(), room));
+    batches.for_each_init(Room::default, |room, (number, batch)| make(&made, number, batch.iter().copied(), room));
     lines(made, BTreeMap::new())?.write(&report.capture, out)
 }
 
@@ -69,7 +71,7 @@ pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Li
         for _ in 0..helpers {
             let (made, batches, give_back) = (&made, &batches, give_back.clone());
             thread::Builder::new().name("lines".to_owned()).spawn_scoped(scope, move || {
-                let mut room = Vec::new();
+                let mut room = Room::default();
                 let next = || locked(batches).recv();
                 while let Ok((number, sessions)) = next() {
                     make(made, number, &sessions, &mut room);
@@ -78,7 +80,7 @@ pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Li
                 }
             })?;
         }
-        let (mut number, mut room) = (0, Vec::new());
+        let (mut number, mut room) = (0, Room::default());
         let hand_over = |sessions: Vec<Session>| {
             used.try_iter().for_each(drop);
             if let Err(TrySendError::Full((number, sessions)) | TrySendError::Disconnected((number, sessions))) =
@@ -100,9 +102,8 @@ pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Li
 /// Batches as they are made, in any order, each with its number.
 type Made = Mutex<Vec<(usize, io::Result<Batch>)>>;
 
-/// Makes the lines of the batch of this number. `room` is where the text is made, in memory that is used again.
-fn make<'a>(made: &Made, number: usize, sessions: impl IntoIterator<Item = &'a Session>, room: &mut Vec<u8>) {
-    room.clear();
+/// Makes the lines of the batch of this number.
+fn make<'a>(made: &Made, number: usize, sessions: impl IntoIterator<Item = &'a Session>, room: &mut Room) {
     let batch = Batch::of(sessions, room);
     locked(made).push((number, batch));
 }
@@ -205,7 +206,7 @@ mod tests {
     fn what_comes_behind_the_end_of_a_session_counts() {
         let sessions = [1, 2].map(|port| Session { client_port: port, ..session_of(Vec::new()) });
         let made = Made::default();
-        make(&made, 0, &sessions, &mut Vec::new());
+        make(&made, 0, &sessions, &mut Room::default());
         let more = DirectionOctets { payload: 7, retransmitted: 5, discarded: 2, ..DirectionOctets::default() };
         let late = Late { last_seen: at(77), octets: Octets { server: more, ..Octets::default() } };
         let mut out = Vec::new();

@@ -152,6 +152,14 @@ fn file_name(value: &ContentType<'_>, parameter: &str) -> Option<SmolStr> {
     (!name.is_empty()).then(|| name.into())
 }
 
+/// Whether the octets of US-ASCII stand for themselves in this charset, and for nothing else.
+pub(super) fn is_ascii_within(charset: Option<&str>) -> bool {
+    let begins = |start: &str| {
+        charset.is_some_and(|name| name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start)))
+    };
+    charset.is_none() || ["us-ascii", "utf-8", "iso-8859-", "windows-125"].iter().any(|start| begins(start))
+}
+
 /// A text in this charset; in US-ASCII or UTF-8 where none is known.
 pub(super) fn decoded<'a>(octets: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let decoder = charset
@@ -237,5 +245,9 @@ mod tests {
         assert_eq!(decoded(b"caf\xe9", Some("ISO-8859-1")), "caf\u{e9}");
         assert_eq!(decoded("caf\u{e9}".as_bytes(), Some("us-ascii")), "caf\u{e9}", "raw UTF-8 under a wrong name");
         assert_eq!(decoded(b"caf\xe9", None), "caf\u{fffd}");
+        let without_ascii =
+            [Some("utf-16"), Some("utf-7"), Some("iso-2022-jp"), Some("hz-gb-2312"), Some("ut\u{fc}-8")];
+        assert!(!without_ascii.into_iter().any(is_ascii_within));
+        assert!([None, Some("UTF-8"), Some("iso-8859-15"), Some("windows-1252")].into_iter().all(is_ascii_within));
     }
 }

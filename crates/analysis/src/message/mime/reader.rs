@@ -19,7 +19,7 @@ use super::entity::{self, Entity};
 use super::leaf::{Digests, Leaf, Wanted};
 use super::line_break::LineBreak;
 use super::part::Part;
-use super::url::Urls;
+use super::url::{Urls, may_hold_url};
 use super::{Counted, Mime, MimeOptions, Reached, report};
 
 /// Reads a message. The parts are those that [`Reader::finish`] gives, whatever the slices were.
@@ -364,15 +364,20 @@ impl Reader {
         if !(is_html || part.content_type == "text/plain") {
             return;
         }
-        let text = entity::decoded(&body.text, part.charset.as_deref());
+        // The first plain text is the mail's; HTML stands in where there is none.
+        let is_better = self.text.as_ref().is_none_or(|(_, has_html)| *has_html && !is_html);
+        let is_text = self.options.text && is_better && !part.is_attachment() && !part.is_attached;
+        let charset = part.charset.as_deref();
+        if !is_text && !is_html && entity::is_ascii_within(charset) && !may_hold_url(&body.text) {
+            return;
+        }
+        let text = entity::decoded(&body.text, charset);
         if is_html {
             super::html::find_urls(&text, number, &mut self.urls);
         } else {
             self.urls.add_text(&text, number);
         }
-        // The first plain text is the mail's; HTML stands in where there is none.
-        let is_better = self.text.as_ref().is_none_or(|(_, has_html)| *has_html && !is_html);
-        if self.options.text && is_better && !part.is_attachment() && !part.is_attached {
+        if is_text {
             self.text = Some((text.into_owned(), is_html));
         }
     }

@@ -30,6 +30,15 @@ pub const URL_OCTETS: usize = 2048;
 /// Octets that are kept of the text of a link.
 pub const LINK_TEXT_OCTETS: usize = 256;
 
+/// Whether a text may hold what [`Urls::add_text`] takes; most texts do not, and to see that is cheap.
+pub(super) fn may_hold_url(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"://").is_some()
+        || memchr::memchr_iter(b'.', text).any(|dot| {
+            let before = dot.checked_sub(3).and_then(|start| text.get(start..dot));
+            before.is_some_and(|before| before.eq_ignore_ascii_case(b"www"))
+        })
+}
+
 /// The URLs of a message, each once, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Urls {
@@ -159,7 +168,9 @@ mod tests {
     fn found(text: &str) -> Vec<String> {
         let mut urls = Urls::new(100);
         urls.add_text(text, 0);
-        urls.into_list().0.into_iter().map(|url| url.url).collect()
+        let found: Vec<String> = urls.into_list().0.into_iter().map(|url| url.url).collect();
+        assert_eq!(may_hold_url(text.as_bytes()), !found.is_empty(), "{text}");
+        found
     }
 
     /// Others' link extraction swallowed the words that follow.
@@ -173,7 +184,9 @@ mod tests {
         assert_eq!(found("\"http://example.org/\"and"), ["http://example.org/"]);
         assert_eq!(found("http://example.org/a\r\nnext line"), ["http://example.org/a"]);
         assert_eq!(found("go to www.example.org now, read readme.md"), ["www.example.org"]);
+        assert_eq!(found("on WWW.example.org\r\n."), ["WWW.example.org"]);
         assert_eq!(found("write to someone@example.org"), [""; 0]);
+        assert_eq!(found("ww.a : // .www"), [""; 0]);
     }
 
     #[test]
