@@ -18,7 +18,7 @@ pub enum HostileMail {
     /// A hundred multiparts in each other whose boundaries of 70 characters differ in the last two, and then 100 MiB of
     /// lines that begin like all of them and are none.
     RepeatedBoundary,
-    /// A header of 100 MiB, in many fields.
+    /// A header of 100 MiB, in many Received fields.
     LongHeader,
     /// A header of 100 MiB in one field, which is folded.
     FoldedField,
@@ -147,7 +147,9 @@ impl HostileMail {
             }
             Self::LongHeader => Box::new(
                 first("Subject: hostile\r\n")
-                    .chain(repeated("X-Field: Received: from a (b [192.0.2.1]) by c; =?utf-8?Q?d?=\r\n".to_owned()))
+                    .chain(repeated(
+                        "Received: from a (b [192.0.2.1]) by c for <d>; Mon, 1 Jan 2024 00:00:00 +0000\r\n".to_owned(),
+                    ))
                     .chain(first("\r\nx\r\n")),
             ),
             Self::FoldedField => Box::new(
