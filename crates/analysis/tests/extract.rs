@@ -481,8 +481,25 @@ fn attachments_are_decoded_and_written_on_request() {
 #[test]
 fn hostile_filenames_stay_within_the_directory() {
     let long = "x".repeat(5000);
-    let hostile =
-        ["../../etc/passwd", "..", "/", "C:\\\\evil", "NUL", ".hidden", "-rf", "a\u{202e}fdp.exe", "a\tb", &long];
+    let hostile = [
+        "../../etc/passwd",
+        "..",
+        "/",
+        "a/b",
+        "C:\\\\evil",
+        "NUL",
+        "LPT1.txt",
+        ".hidden",
+        "-rf",
+        "index.ndjson",
+        ".smtpscope-x",
+        "a\u{202e}fdp.exe",
+        "a\tb",
+        "a\u{1}\u{7f}\u{85}b",
+        "Equal.txt",
+        "EQUAL.TXT",
+        &long,
+    ];
     let parts: Vec<String> = hostile
         .iter()
         .map(|filename| part(&named(filename, "7bit"), &format!("{}{filename}", filename.len())))
