@@ -15,9 +15,9 @@
 //!
 //! What the other side acknowledged and the capture does not show within the reorder time is a gap; so is a hole that
 //! too many octets wait behind, and a hole that is left at the end. A hole that nobody acknowledged is waited for: the
-//! sender will send it again.
+//! sender will send it again. `lateness` has what is waited for no longer.
 
-use std::time::Duration;
+mod lateness;
 
 use capture::{Segment, Timestamp};
 
@@ -105,19 +105,6 @@ impl Conversation {
                 _ => continue,
             };
             self.gap(direction, len, cause, now, emit);
-        }
-    }
-
-    /// Makes a gap of the hole in front of what waits in this direction, until at most `cost` waits.
-    pub(crate) fn shrink(&mut self, direction: Direction, cost: usize, now: Timestamp, emit: &mut Emit<'_>) {
-        if !self.streams[direction].beyond.is_empty() && self.streams[direction].held_cost() > cost {
-            self.admit(direction, true, emit);
-            self.drain(emit);
-            self.discard_beyond(direction);
-        }
-        while self.streams[direction].held.cost() > cost {
-            self.give_up(direction, GapCause::ReorderLimit, now, emit);
-            self.drain(emit);
         }
     }
 
@@ -406,94 +393,6 @@ impl Conversation {
     fn tell(&mut self, event: StreamEvent<'_>, emit: &mut Emit<'_>) {
         if !self.ignored {
             self.ignored = emit(event) == Interest::Ignore;
-        }
-    }
-
-    /// Starts or stops the clock of acknowledged octets that have not turned up.
-    fn note_stalls(&mut self, now: Timestamp) {
-        for direction in Direction::BOTH {
-            let waits = self.is_stalled_at_beginning(direction) || self.streams[direction].cut().is_some();
-            let stream = &mut self.streams[direction];
-            if !stream.is_behind(stream.acknowledged) && !waits {
-                stream.stalled_since = None;
-            } else if stream.stalled_since.is_none() {
-                stream.stalled_since = Some(now);
-            }
-        }
-    }
-
-    fn give_up_late_octets(&mut self, now: Timestamp, reorder_time: Duration, emit: &mut Emit<'_>) {
-        self.note_stalls(now);
-        let is_overdue = |stream: &Stream| stream.stalled_since.is_some_and(|since| now.since(since) >= reorder_time);
-        for direction in Direction::BOTH {
-            if is_overdue(&self.streams[direction]) && self.streams[direction].cut().is_some() {
-                self.give_up_cut(direction, emit);
-                self.drain(emit);
-            }
-            while is_overdue(&self.streams[direction])
-                && let Some(hole) = self.streams[direction].acknowledged_hole()
-            {
-                self.gap(direction, hole, GapCause::Acknowledged, now, emit);
-                self.drain(emit);
-            }
-        }
-        // A direction without a hole may only have waited for the other one's: it is excused if it still lags behind.
-        self.note_stalls(now);
-        for direction in Direction::BOTH {
-            let stream = &mut self.streams[direction];
-            if is_overdue(stream) {
-                stream.excused = stream.acknowledged;
-                stream.stalled_since = None;
-                stream.was_awaited = true;
-                self.drain(emit);
-            }
-        }
-        self.note_stalls(now);
-    }
-
-    /// Octets that were cut off have not come in another copy: if none ever has, none will.
-    fn give_up_cut(&mut self, direction: Direction, emit: &mut Emit<'_>) {
-        self.cuts_are_final |= !Direction::BOTH.iter().any(|&direction| self.streams[direction].held.was_filled());
-        if let Some((_, piece)) = self.streams[direction].held.pop_first() {
-            self.gap(direction, piece.missing, GapCause::SnapLength, piece.timestamp, emit);
-        }
-    }
-
-    /// The direction whose first held piece was captured earliest.
-    fn longest_waiting(&self) -> Option<Direction> {
-        Direction::BOTH
-            .into_iter()
-            .filter_map(|direction| Some((self.streams[direction].held.first()?.1.timestamp, direction)))
-            .min()
-            .map(|(_, direction)| direction)
-    }
-
-    /// Delivers the first held piece of this direction, whatever it waits for.
-    fn give_up(&mut self, direction: Direction, cause: GapCause, now: Timestamp, emit: &mut Emit<'_>) {
-        if Direction::BOTH.into_iter().any(|direction| self.is_stalled_at_beginning(direction)) {
-            for direction in Direction::BOTH {
-                self.streams[direction].was_awaited = true;
-            }
-            return;
-        }
-        if self.streams[direction].cut().is_some() {
-            self.give_up_cut(direction, emit);
-            return;
-        }
-        // The other direction first, as far as it is known to have been received.
-        let awaited = self.streams[direction].held.first().and_then(|(_, piece)| piece.acknowledged);
-        let other = &self.streams[!direction];
-        if let Some(hole) = other.acknowledged_hole().filter(|_| awaited.is_some_and(|offset| other.is_behind(offset)))
-        {
-            self.gap(!direction, hole, GapCause::Acknowledged, now, emit);
-            return;
-        }
-        let stream = &self.streams[direction];
-        let hole = stream.held.first_offset().map_or(0, |offset| offset - stream.next);
-        if hole > 0 {
-            self.gap(direction, hole, cause, now, emit);
-        } else {
-            self.deliver_held(direction, emit);
         }
     }
 }

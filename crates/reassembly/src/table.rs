@@ -3,7 +3,10 @@
 //! Connections live in a slab; a map leads from the key to the slot. One chain through the slots for each [`Rank`] holds
 //! them in the order of their last segment, so that the one silent for the longest is always at the front, and all of a
 //! rank may be silent for the same time; another one holds those with octets that wait, in the order in which they began
-//! to, a third one those with octets to compare with, in the order in which these last grew.
+//! to, a third one those with octets to compare with, in the order in which these last grew (`chains`). `room` holds the limits.
+
+mod chains;
+mod room;
 
 use std::hash::BuildHasher;
 
@@ -360,134 +363,6 @@ impl<S> FlowTable<S> {
         flow.finish(observer);
         let end = flow.end_or(reason);
         observer.close(flow, end)
-    }
-
-    /// Moves a connection to the end of the chain of its rank.
-    fn touch(&mut self, slot: u32, rank: Rank) {
-        self.unlink(slot);
-        self.link(slot, rank);
-    }
-
-    fn link(&mut self, slot: u32, rank: Rank) {
-        if let Some(place) = self.flows.get_mut(slot as usize) {
-            place.rank = rank;
-            self.due = self.due.min(place.entry.last_seen().plus(rank.patience(&self.limits)));
-        }
-        if let Some(chain) = self.ranks.get_mut(rank as usize) {
-            chain.push_back(slot, &mut self.flows);
-        }
-    }
-
-    /// Takes a connection out of the chain of its rank.
-    fn unlink(&mut self, slot: u32) {
-        let rank = self.flows.get(slot as usize).map(|place| place.rank as usize);
-        if let Some(chain) = rank.and_then(|rank| self.ranks.get_mut(rank)) {
-            chain.remove(slot, &mut self.flows);
-        }
-    }
-
-    fn front(&self, rank: Rank) -> Option<u32> {
-        self.ranks.get(rank as usize).and_then(Chain::front)
-    }
-
-    /// Of the connections at the front of these chains the one silent for the longest.
-    fn oldest(&self, ranks: &[Rank]) -> Option<u32> {
-        ranks.iter().filter_map(|&rank| self.front(rank)).min_by_key(|&slot| self.last_seen(slot))
-    }
-
-    /// Records whether octets of this connection wait.
-    fn note_waiting(&mut self, slot: u32, waits: bool) {
-        let Some(place) = self.flows.get_mut(slot as usize) else { return };
-        let was_waiting = std::mem::replace(&mut place.is_waiting, waits);
-        match (was_waiting, waits) {
-            (false, true) => self.waiting.push_back(slot, &mut self.flows),
-            (true, false) => self.waiting.remove(slot, &mut self.flows),
-            _ => {}
-        }
-    }
-
-    /// Records whether this connection has octets to compare with, more or less than before.
-    fn note_remembering(&mut self, slot: u32, remembers: bool) {
-        let Some(place) = self.flows.get_mut(slot as usize) else { return };
-        if std::mem::replace(&mut place.remembers, remembers) {
-            self.remembering.remove(slot, &mut self.flows);
-        }
-        if remembers {
-            self.remembering.push_back(slot, &mut self.flows);
-        }
-    }
-
-    /// Where too much is kept to be compared, the connections whose octets have not grown for the longest lose theirs.
-    fn forget_what_is_too_much(&mut self) {
-        while self.compared > self.limits.compared_octets_per_table
-            && let Some(slot) = self.remembering.front()
-        {
-            self.counts.compared_per_table += 1;
-            if let Some((flow, _)) = self.flow_mut(slot) {
-                let cost = flow.compared_cost();
-                flow.forget_history();
-                self.compared -= cost;
-            }
-            self.note_remembering(slot, false);
-        }
-    }
-
-    /// Where too much waits, the connection that has waited for the longest waits no longer: not the one that comes now,
-    /// which may be fine in a moment.
-    fn make_room<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        while self.held > self.limits.held_octets_per_table
-            && let Some(slot) = self.waiting.front()
-        {
-            self.counts.held_per_table += 1;
-            if let Some((flow, _)) = self.flow_mut(slot) {
-                let (held, compared) = (flow.held_cost(), flow.compared_cost());
-                flow.shrink(0, observer);
-                let compared_now = flow.compared_cost();
-                self.held -= held;
-                if compared != compared_now {
-                    self.compared = self.compared - compared + compared_now;
-                    self.note_remembering(slot, compared_now > 0);
-                }
-            }
-            self.note_waiting(slot, false);
-        }
-    }
-
-    /// Ends connections that have been silent for too long. It makes room; the outcome of a connection does not depend
-    /// on it, because [`Flow::claim`] measures the silence of a connection by its own packets.
-    fn expire<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        // While a leap is not confirmed it may be the clock that is wrong.
-        if self.now <= self.due || self.leap.is_some() {
-            return;
-        }
-        self.due = Timestamp::from_nanos(i64::MAX);
-        for rank in Rank::ALL {
-            while let Some((slot, last_seen)) = self.front(rank).and_then(|slot| Some((slot, self.last_seen(slot)?))) {
-                let due = last_seen.plus(rank.patience(&self.limits));
-                if self.now > due {
-                    self.end(slot, FlowEnd::Idle, observer);
-                    continue;
-                }
-                if last_seen > self.now {
-                    // Its time was corrupt: it must not stand in the way of those behind it, which are looked at next.
-                    self.touch(slot, rank);
-                    self.due = self.now;
-                }
-                self.due = self.due.min(due);
-                break;
-            }
-        }
-    }
-
-    /// Makes room for one more connection. One that has shown octets goes last, one that has shown that both sides are
-    /// there last but one: a flood of SYNs must end neither.
-    fn evict<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
-        let oldest =
-            self.oldest(&[Rank::Lingering, Rank::Silent]).or(self.front(Rank::Established)).or(self.front(Rank::Open));
-        let Some(slot) = oldest else { return };
-        let is_open = self.flows.get(slot as usize).is_some_and(|place| place.rank != Rank::Lingering);
-        self.counts.flows_evicted += u64::from(is_open);
-        self.end(slot, FlowEnd::Evicted, observer);
     }
 
     fn end<O: FlowObserver<State = S>>(&mut self, slot: u32, reason: FlowEnd, observer: &mut O) {
