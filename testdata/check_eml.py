@@ -6,7 +6,8 @@
 
 For each message that is all there it compares subject, date, Message-ID, the addresses of From, To, Cc and Reply-To,
 size and SHA-256 of the message, and name, type, size and SHA-256 of each attachment and of the file it was written to.
-Where the facts of a capture name the octets that the client sent (`eml`), the message must have just these.
+Where the facts of a capture name the octets that the client sent (`eml`), the message must have just these; and of a
+capture with facts as many messages must be extracted whole as they have.
 It prints a line for each disagreement and ends with counts; the exit status is 0 when there is none, else 1.
 Python 3.11 or later, standard library only.
 """
@@ -90,6 +91,8 @@ class Check:
             folder = pathlib.Path(folder) / "out"
             run(program, "extract", capture, "--attachments", "--output", folder)
             extracted = self.directory(folder, f"{name}: ")
+        if (whole := whole_messages(capture)) is not None:
+            self.same(f"{name}: messages", whole, len(extracted))
         for transaction in features["transactions"]:
             raw = extracted.get((transaction["session"], transaction["timestamp"]))
             if raw is not None:
@@ -110,10 +113,20 @@ def date(read):
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 
+def whole_messages(capture):
+    """How many messages are whole by the facts, None where there are none or more than one answer is right."""
+    facts = capture.with_suffix(".json")
+    found = json.loads(facts.read_text(encoding="utf-8")) if capture.suffix and facts.exists() else {"open": True}
+    if found.get("open") or any(session.get("open") for session in found.get("sessions", [])):
+        return None
+    transactions = [t for session in found.get("sessions", []) for t in session.get("transactions", [])]
+    return sum(t.get("message_bytes") is not None for t in transactions)
+
+
 def originals(capture):
     """Session, number of the transaction in it and file, where the facts name the octets that the client sent."""
     facts = capture.with_suffix(".json")
-    if not facts.exists():
+    if not facts.is_file():
         return
     for session in json.loads(facts.read_text(encoding="utf-8")).get("sessions", []):
         for number, transaction in enumerate(session.get("transactions", [])):
@@ -137,7 +150,7 @@ def main(arguments):
     if arguments[0] == "--directory":
         check.directory(pathlib.Path(arguments[1]))
     else:
-        captures = [pathlib.Path(a).resolve() for a in arguments[1:]] or sorted([*HERE.rglob("*.pcap"), *HERE.rglob("*.pcapng")])
+        captures = [pathlib.Path(a).resolve() for a in arguments[1:]] or sorted([*HERE.rglob("*.pcap"), *HERE.rglob("*.pcapng"), *HERE.glob("compressed/*")])
         for capture in captures:
             check.capture(arguments[0], capture)
     print(f"{check.messages} messages with {check.attachments} attachments, {check.originals} of them with the octets that were sent, "

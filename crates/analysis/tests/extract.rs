@@ -95,20 +95,48 @@ fn hex(octets: &[u8]) -> String {
 
 // What is in the files.
 
-/// `NAME.eml` is what the client of the recording `NAME.pcap` was given to send.
+/// Every recorded message whose octets are known from its client or its server: the facts name the file that has them
+/// (`eml`), and none of these files comes from this program. Some are stuffed with dots, some sent in chunks.
 #[test]
 fn recorded_mails_are_byte_for_byte_what_was_sent() {
-    for name in ["postfix-dot-stuffing", "opensmtpd-attachments", "exim-encoded-words"] {
-        let original = fs::read(testdata().join(format!("{name}.eml"))).unwrap();
+    let (mut mails, mut stuffed, mut chunked) = (BTreeSet::new(), 0, 0);
+    for path in fs::read_dir(testdata()).unwrap().map(|entry| entry.unwrap().path()) {
+        let capture = path.with_extension("pcap");
+        if path.extension().is_none_or(|e| e != "json") || !fs::read_to_string(&path).unwrap().contains("\"eml\"") {
+            continue;
+        }
+        let facts: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let folder = Folder::new();
         let directory = folder.path().join("out");
-        let capture = testdata().join(format!("{name}.pcap"));
         smtpscope(&["extract".as_ref(), capture.as_os_str(), "--output".as_ref(), directory.as_os_str()]).succeeds();
         let extracted = Extracted::of(&directory);
-        let equal = (0..extracted.index.len()).filter(|&line| extracted.octets(line) == original).count();
-        assert_eq!(equal, 1, "{name}: {:?}", extracted.files.keys());
+        for session in facts["sessions"].as_array().unwrap() {
+            let key = format!("{}-{}", session["client"].as_str().unwrap(), session["server"].as_str().unwrap());
+            let lines: Vec<usize> =
+                (0..extracted.index.len()).filter(|&line| extracted.index[line]["session"] == key.as_str()).collect();
+            for (number, fact) in session["transactions"].as_array().unwrap().iter().enumerate() {
+                let Some(name) = fact["eml"].as_str() else { continue };
+                let line = lines[number];
+                let original = fs::read(testdata().join(name)).unwrap();
+                assert!(extracted.octets(line) == original, "{name}: other octets");
+                let of = |field: &str| extracted.index[line]["message"][field].as_u64().unwrap();
+                match extracted.index[line]["via"].as_str() {
+                    Some("BDAT") => chunked += 1,
+                    via => stuffed += usize::from(via == Some("DATA") && of("wire_bytes") > of("bytes") + DOT_LINE),
+                }
+                mails.insert(name.to_owned());
+            }
+        }
     }
+    let kept = fs::read_dir(testdata()).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.filter(|path| path.extension().is_some_and(|e| e == "eml"));
+    let kept: BTreeSet<String> = kept.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(mails, kept, "every original is a mail of some recording");
+    assert!(stuffed >= 2 && chunked >= 2, "{stuffed} with stuffed dots, {chunked} in chunks");
 }
+
+/// Octets of `.` and its line end.
+const DOT_LINE: u64 = 3;
 
 /// For every recording: the index has the transactions of `features` that have a message, in the same order and with the
 /// same fields, and each file is what its line says.
@@ -453,8 +481,25 @@ fn attachments_are_decoded_and_written_on_request() {
 #[test]
 fn hostile_filenames_stay_within_the_directory() {
     let long = "x".repeat(5000);
-    let hostile =
-        ["../../etc/passwd", "..", "/", "C:\\\\evil", "NUL", ".hidden", "-rf", "a\u{202e}fdp.exe", "a\tb", &long];
+    let hostile = [
+        "../../etc/passwd",
+        "..",
+        "/",
+        "a/b",
+        "C:\\\\evil",
+        "NUL",
+        "LPT1.txt",
+        ".hidden",
+        "-rf",
+        "index.ndjson",
+        ".smtpscope-x",
+        "a\u{202e}fdp.exe",
+        "a\tb",
+        "a\u{1}\u{7f}\u{85}b",
+        "Equal.txt",
+        "EQUAL.TXT",
+        &long,
+    ];
     let parts: Vec<String> = hostile
         .iter()
         .map(|filename| part(&named(filename, "7bit"), &format!("{}{filename}", filename.len())))

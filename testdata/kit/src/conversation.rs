@@ -167,6 +167,12 @@ impl Conversation {
         self.packets.len()
     }
 
+    /// The packets since the last call, for a capture that is written in pieces. The next ones follow them; those that were
+    /// taken cannot be sent again.
+    pub fn take_packets(&mut self) -> Vec<KitPacket> {
+        std::mem::take(&mut self.packets)
+    }
+
     /// The packets, as Ethernet frames.
     pub fn packets(self) -> Vec<KitPacket> {
         self.packets

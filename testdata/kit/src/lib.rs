@@ -19,11 +19,13 @@
 //! - [`TcpPacket`] one packet with every field set by hand
 //! - [`link`] frames on other links, tagged, labelled, in fragments
 //! - [`tunnel`] frames inside other frames
+//! - [`HostileMail`] mails that are made to cost time and memory
 //! - [`PcapWriter`], [`PcapNgWriter`] lists of packets as files, in every byte order and resolution
 
 #![allow(clippy::expect_used, reason = "what cannot be built is a mistake in the test, which a panic shows best")]
 
 mod conversation;
+mod hostile_mail;
 pub mod link;
 mod packet;
 mod pcap;
@@ -31,6 +33,7 @@ mod pcapng;
 pub mod tunnel;
 
 pub use conversation::Conversation;
+pub use hostile_mail::HostileMail;
 pub use packet::{KitPacket, TcpPacket};
 pub use pcap::PcapWriter;
 pub use pcapng::{Interface, PcapNgWriter};

@@ -1,8 +1,7 @@
 //! The envelope against the header: whether who sends and who receives is who the header says.
 //!
-//! Domains are equal if they are equal in any case of ASCII letters. Organisational domains (RFC 7489 §3.2) need a list of
-//! public suffixes and are not compared: `mail.example.org` and `example.org` are not aligned here. Neither are the two forms of
-//! an internationalised domain name.
+//! Domains are equal in any case, and in both forms of an internationalised one. Organisational domains (RFC 7489 §3.2) need
+//! a list of public suffixes and are not compared: `mail.example.org` and `example.org` are not aligned here.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,6 +9,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use smol_str::{SmolStr, StrExt};
 
+use super::domain::comparable;
 use super::{Fields, Mailbox};
 use crate::model::Transaction;
 
@@ -26,7 +26,7 @@ pub struct Alignment<'a> {
     pub reply_to_domain: Option<SmolStr>,
     /// Whether Reply-To names a domain that is none of From; `None` without Reply-To or without From.
     pub reply_to_differs: Option<bool>,
-    /// Recipients of the envelope that stand in no To, Cc, Bcc or Resent- field: their domains compared in any case, their
+    /// Recipients of the envelope that stand in no To, Cc, Bcc or Resent- field: their domains compared as above, their
     /// local parts as they are (RFC 5321 §2.4). `None` where the end of the header is not there.
     pub bcc: Option<Vec<&'a str>>,
 }
@@ -43,7 +43,9 @@ impl<'a> Alignment<'a> {
         Self {
             mail_from_domain: mail_from.map(StrExt::to_ascii_lowercase_smolstr),
             from_domain: of_from.first().map(|domain| domain.to_ascii_lowercase_smolstr()),
-            aligned: aligned.map(|mail_from| of_from.iter().all(|domain| domain.eq_ignore_ascii_case(mail_from))),
+            aligned: aligned
+                .map(comparable)
+                .map(|mail_from| of_from.iter().all(|domain| comparable(domain).eq_ignore_ascii_case(&mail_from))),
             reply_to_domain: of_reply_to.first().map(|domain| domain.to_ascii_lowercase_smolstr()),
             reply_to_differs: (!of_reply_to.is_empty() && !of_from.is_empty()).then_some(reply_to_differs),
             bcc: fields.is_whole.then(|| in_no_field(transaction, fields)),
@@ -61,15 +63,15 @@ fn in_no_field<'a>(transaction: &'a Transaction, fields: &Fields<'_>) -> Vec<&'a
 
 /// Addresses among which others are looked for.
 enum Among<'a> {
-    /// As a rule.
-    Few(Vec<(&'a str, &'a str)>),
+    /// As a rule. Domains as they are compared, here and below.
+    Few(Vec<(&'a str, Cow<'a, str>)>),
     /// Domains in lower case.
     Many(HashSet<(&'a str, Cow<'a, str>)>),
 }
 
 impl<'a> Among<'a> {
     fn new(addresses: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let all: Vec<_> = addresses.collect();
+        let all: Vec<_> = addresses.map(|(local_part, domain)| (local_part, comparable(domain))).collect();
         if all.len() <= FEW {
             return Self::Few(all);
         }
@@ -77,9 +79,10 @@ impl<'a> Among<'a> {
     }
 
     fn has(&self, (local_part, domain): (&str, &str)) -> bool {
+        let domain = comparable(domain);
         match self {
             Self::Few(all) => {
-                all.iter().any(|(local, other)| *local == local_part && other.eq_ignore_ascii_case(domain))
+                all.iter().any(|(local, other)| *local == local_part && other.eq_ignore_ascii_case(&domain))
             }
             Self::Many(all) => all.contains(&(local_part, lower_case(domain))),
         }
@@ -103,12 +106,8 @@ fn domains<'a>(mailboxes: &'a [Mailbox<'_>]) -> impl Iterator<Item = &'a str> {
     mailboxes.iter().filter_map(|mailbox| domain(mailbox.address.as_deref()?))
 }
 
-fn lower_case(domain: &str) -> Cow<'_, str> {
-    if domain.bytes().any(|octet| octet.is_ascii_uppercase()) {
-        domain.to_ascii_lowercase().into()
-    } else {
-        domain.into()
-    }
+fn lower_case(domain: Cow<'_, str>) -> Cow<'_, str> {
+    if domain.bytes().any(|octet| octet.is_ascii_uppercase()) { domain.to_ascii_lowercase().into() } else { domain }
 }
 
 #[cfg(test)]
@@ -143,6 +142,24 @@ mod tests {
         );
         assert_eq!(of("a@example.org", "a@example.org, b@example.net")["aligned"], false, "each of them");
         assert_eq!(of("a@example.org.", "\"x@y\"@example.org")["aligned"], true);
+    }
+
+    /// RFC 6531 §3.7.1: a domain of an address may be sent in either form, and a relay may change one into the other.
+    #[test]
+    fn both_forms_of_a_domain_are_equal() {
+        let header =
+            "From: a@b\u{fc}cher.example\r\nReply-To: b@XN--BCHER-KVA.example\r\nTo: c@b\u{fc}cher.example\r\n\r\n";
+        let to = ["c@xn--bcher-kva.example", "d@xn--bcher-kva.example"];
+        let printed = printed("a@xn--bcher-kva.example", &to, header);
+        assert_eq!((&printed["aligned"], &printed["reply_to_differs"]), (&true.into(), &false.into()));
+        assert_eq!(printed["bcc"], serde_json::json!(["d@xn--bcher-kva.example"]));
+        assert_eq!(
+            (&printed["mail_from_domain"], &printed["from_domain"]),
+            (&"xn--bcher-kva.example".into(), &"b\u{fc}cher.example".into()),
+            "each as it was sent"
+        );
+        let other = "From: a@b\u{fc}cher.example\r\n\r\n";
+        assert_eq!(super::tests::printed("a@xn--bcher-kvb.example", &[], other)["aligned"], false);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | `encoded_word`, `address`, `date` | text, lists of addresses, dates |
 //! | `received`, `claims`, `authentication` | the way a message says it came, and what it says of itself |
 //! | `alignment` | the envelope against the header |
+//! | `domain` | names that are compared |
 
 mod address;
 pub mod alignment;
@@ -15,6 +16,7 @@ pub mod authentication;
 mod body;
 pub mod claims;
 mod date;
+mod domain;
 mod encoded_word;
 mod field;
 mod header;

@@ -7,6 +7,8 @@ use linkify::{LinkFinder, LinkKind};
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use crate::message::domain::comparable;
+
 /// A URL of a text or HTML part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Url {
@@ -105,7 +107,8 @@ pub(super) fn shortened(text: &str, most: usize) -> &str {
 /// Whether a text names a host, and a link leads to one that is neither this host nor above or below it.
 fn is_misleading(text: &str, url: &str) -> bool {
     let (Some(said), Some(target)) = (named_host(text), host(url)) else { return false };
-    // Which name in ASCII stands for one in Unicode is not known here.
+    let (said, target) = (comparable(said), comparable(target));
+    // What has no form in ASCII is no host.
     if !said.is_ascii() || !target.is_ascii() {
         return false;
     }
@@ -139,7 +142,7 @@ fn named_host(text: &str) -> Option<&str> {
     let is_name = host
         .split('.')
         .all(|label| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-'));
-    let is_top = top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
+    let is_top = top.chars().count() >= 2 && (top.chars().all(char::is_alphabetic) || starts_with(top, "xn--"));
     let names_file = FILE_ENDINGS.iter().any(|ending| top.eq_ignore_ascii_case(ending));
     (is_name && is_top && (!names_file || starts_with(host, "www."))).then_some(host)
 }
@@ -201,6 +204,10 @@ mod tests {
             ("bank.example", "http://bank.example.evil.test/"),
             ("www.bank.example", "http://bank.example@192.0.2.1/"),
             ("http://bank.example", "https://[2001:db8::1]:8080/"),
+            ("bank.example", "https://b\u{430}nk.example/"),
+            ("bank.example", "https://xn--bnk-7cd.example/"),
+            ("b\u{fc}cher.example", "https://xn--bcher-kvb.example/"),
+            ("xn--bcher-kva.xn--p1ai", "https://evil.example/"),
         ] {
             assert!(is_misleading(text, url), "{text} {url}");
         }
@@ -212,6 +219,8 @@ mod tests {
             ("someone@example.org", "https://example.net"),
             ("version 1.2", "https://example.net"),
             ("BANK.EXAMPLE", "HTTPS://Bank.Example:443/"),
+            ("b\u{fc}cher.example", "https://www.xn--bcher-kva.example/"),
+            ("xn--bcher-kva.example", "https://B\u{dc}CHER.example/"),
         ] {
             assert!(!is_misleading(text, url), "{text} {url}");
         }
