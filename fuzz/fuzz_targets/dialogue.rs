@@ -8,7 +8,7 @@
 
 use std::net::SocketAddr;
 
-use analysis::model::Session;
+use analysis::model::{Session, Via};
 use analysis::report::{Capture, Report};
 use analysis::session::Options;
 use analysis::{features, run};
@@ -45,6 +45,14 @@ fn check(script: &Script, sessions: &[Session]) {
     assert_eq!(session.commands.len(), last.commands);
     let paired: Vec<_> = session.responses.iter().map(|reply| (reply.code.value(), reply.command)).collect();
     assert_eq!(paired, script.replies[..last.replies]);
+    // What came by DATA to its end, whether anybody had begun a mail or not.
+    let by_data = session.transactions.iter().filter(|mail| mail.via == Some(Via::Data));
+    let messages: Vec<_> = by_data
+        .filter_map(|mail| mail.message.as_ref())
+        .filter(|m| m.complete)
+        .map(|m| (m.bytes, m.wire_bytes))
+        .collect();
+    assert_eq!(messages, script.messages[..last.messages]);
     let said = |is_server| octets(script.turns.iter().filter(move |turn| turn.is_server == is_server));
     for (octets, said) in [(&session.octets.client, said(false)), (&session.octets.server, said(true))] {
         assert_eq!((octets.payload, octets.delivered, octets.missing), (said, said, 0));

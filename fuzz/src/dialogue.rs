@@ -8,6 +8,8 @@ pub struct Turn {
     pub commands: usize,
     /// Replies of the server so far.
     pub replies: usize,
+    /// Messages of DATA so far.
+    pub messages: usize,
 }
 
 /// The turns, and what is known of them because they were made so.
@@ -17,6 +19,8 @@ pub struct Script {
     pub commands: usize,
     /// Codes, each with the command it answers.
     pub replies: Vec<(u16, Option<usize>)>,
+    /// Messages of DATA: the octets of each, and how many of them were sent, with dots stuffed and the dot at the end.
+    pub messages: Vec<(u64, u64)>,
     /// Octets said and not yet in a turn.
     client: Vec<u8>,
     server: Vec<u8>,
@@ -146,12 +150,17 @@ impl Script {
         if !comes_early {
             self.end_turn();
         }
+        let mut message = (0, 3);
         for _ in 0..how / 32 {
             let lines = ["Subject: x", "", "..", "..a", "RSET", "QUIT", "a.", "250 ok", "BDAT 9 LAST", "\u{fc}\0"];
-            self.client.extend_from_slice(lines[usize::from(choices.next()) % lines.len()].as_bytes());
+            let line = lines[usize::from(choices.next()) % lines.len()];
+            self.client.extend_from_slice(line.as_bytes());
             self.client.extend_from_slice(b"\r\n");
+            let octets = line.len() as u64 + 2;
+            message = (message.0 + octets - u64::from(line.starts_with('.')), message.1 + octets);
         }
         self.client.extend_from_slice(b".\r\n");
+        self.messages.push(message);
         let code = if how & 2 == 0 { 250 } else { 554 };
         if self.lmtp {
             self.recipient_replies(index, code, form);
@@ -195,7 +204,8 @@ impl Script {
         for (is_server, octets) in [(false, client), (true, server)] {
             if !octets.is_empty() {
                 let replies = if is_server { self.replies.len() } else { before };
-                self.turns.push(Turn { is_server, octets, commands: self.commands, replies });
+                let (commands, messages) = (self.commands, self.messages.len());
+                self.turns.push(Turn { is_server, octets, commands, replies, messages });
             }
         }
     }
