@@ -1,6 +1,6 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
-use reassembly::{Comparison, Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, LateSegment, StreamEvent};
+use reassembly::{Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, LateSegment, StreamEvent};
 
 use crate::anomaly::Role;
 use crate::model::{Late, Octets};
@@ -8,7 +8,8 @@ use crate::opening::Opening;
 use crate::output::time::Time;
 use crate::recognition::{Speaker, Verdict};
 use crate::run::Collector;
-use crate::session::{LimitsReached, Options, SessionLimit, Stamp, Tracker};
+use crate::session::{LimitsReached, Options, SessionLimit, Tracker};
+use crate::turn::{Turn, role};
 
 /// What is kept for a connection.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
 
     fn event(&mut self, flow: &FlowInfo, state: &mut Connection, event: StreamEvent<'_>) -> Interest {
         match state {
-            Connection::Mail(tracker, client) => tell(tracker, *client, event),
+            Connection::Mail(tracker, client) => {
+                if let Some((turn, octets)) = Turn::of(event) {
+                    turn.tell(octets, tracker, *client);
+                }
+            }
             Connection::Undecided(opening) => {
                 if opening.take(event) {
                     let mut verdict = opening.judge(flow, false);
@@ -128,33 +133,6 @@ fn number_of(session: u64, client: Direction) -> u64 {
 
 fn session_of(number: u64) -> (u64, Direction) {
     (number / 2, if number.is_multiple_of(2) { Direction::FromOriginator } else { Direction::FromResponder })
-}
-
-fn tell(tracker: &mut Tracker, client: Direction, event: StreamEvent<'_>) {
-    match event {
-        StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
-            tracker.octets(role(direction, client), bytes, Stamp { offset, timestamp: Time(timestamp), acknowledged });
-        }
-        StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
-            let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-            tracker.gap(role(direction, client), len, at);
-        }
-        StreamEvent::Overlap {
-            direction,
-            offset,
-            len,
-            comparison: Comparison::Different { first, later },
-            timestamp,
-        } => {
-            let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-            tracker.conflict(role(direction, client), len, (first, later), at);
-        }
-        StreamEvent::Overlap { .. } | StreamEvent::HalfClosed { .. } => {}
-    }
-}
-
-pub(crate) fn role(direction: Direction, client: Direction) -> Role {
-    if direction == client { Role::Client } else { Role::Server }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | `pipeline` | the loop over one file |
 //! | [`condition`] | what of a file was passed over, and what it says of itself |
 //! | `connection`, `opening`, `recognition` | is this mail, and who is the client |
+//! | `turn` | what the streams of a connection show of a dialogue |
 //! | `pickup` | where a dialogue can be read whose beginning was not captured |
 //! | `preface` | proxies before the mail |
 //! | [`session`] | the dialogue: commands, replies, what is held until a reply decides |
@@ -51,3 +52,4 @@ pub mod spool;
 pub mod summary;
 pub mod tls;
 mod transaction;
+mod turn;

@@ -3,15 +3,14 @@
 //! What stands before the mail (see [`crate::preface`]) is taken off as soon as it is whole: the limit is for what comes
 //! behind it.
 
-use reassembly::{Comparison, Direction, FlowInfo, FlowStart, StreamEvent};
+use reassembly::{Direction, FlowInfo, FlowStart, StreamEvent};
 
-use crate::connection::role;
 use crate::model::{ClaimedClient, Proxied};
-use crate::output::time::Time;
 use crate::pickup::{self, PickUp, Said};
 use crate::preface::{Preface, Shown};
 use crate::recognition::{Evidence, Heard, Verdict, first_reply, is_mail_port};
-use crate::session::{Stamp, Tracker};
+use crate::session::Tracker;
+use crate::turn::Turn;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,14 +40,6 @@ struct Before {
     proxied: Vec<Proxied>,
 }
 
-/// One event of an opening. The octets themselves lie in the vector of their direction.
-#[derive(Debug, Clone, Copy)]
-enum Turn {
-    Octets { direction: Direction, len: usize, at: Stamp },
-    Gap { direction: Direction, octets: u64, at: Stamp },
-    Conflict { direction: Direction, octets: u64, lengths: (u64, u64), at: Stamp },
-}
-
 /// Octets of one direction that are kept while a connection is undecided. The header of the PROXY protocol counts until it
 /// is whole: one that is longer (version 2 allows 64 KiB) is not waited for. Its authors' limit is lower, §2: "Both
 /// formats are designed to fit in the smallest TCP segment that any TCP/IP host is required to support (576 - 40 = 536
@@ -64,38 +55,29 @@ const PROXIES: usize = 8;
 impl Opening {
     /// Keeps an event; whether there is something new to judge.
     pub(crate) fn take(&mut self, event: StreamEvent<'_>) -> bool {
-        match event {
-            StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
-                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged };
-                self.turns.push(Turn::Octets { direction, len: bytes.len(), at });
+        let Some((turn, octets)) = Turn::of(event) else { return false };
+        match turn {
+            Turn::Octets { direction, .. } => {
                 // Copied: whether these octets are mail is not known yet.
-                self.side_mut(direction).octets.extend_from_slice(bytes);
+                self.side_mut(direction).octets.extend_from_slice(octets);
+                self.turns.push(turn);
                 true
             }
-            StreamEvent::Gap { direction, offset, len, timestamp, .. } => {
-                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
+            Turn::Gap { direction, octets: more, .. } => {
                 let side = self.side_mut(direction);
                 if side.breaks.last() != Some(&side.octets.len()) {
                     side.breaks.push(side.octets.len());
                 }
                 match self.turns.last_mut() {
-                    Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += len,
-                    _ => self.turns.push(Turn::Gap { direction, octets: len, at }),
+                    Some(Turn::Gap { direction: before, octets, .. }) if *before == direction => *octets += more,
+                    _ => self.turns.push(turn),
                 }
                 self.turns.len() > OPENING_TURNS
             }
-            StreamEvent::Overlap {
-                direction,
-                offset,
-                len,
-                comparison: Comparison::Different { first, later },
-                timestamp,
-            } => {
-                let at = Stamp { offset, timestamp: Time(timestamp), acknowledged: None };
-                self.turns.push(Turn::Conflict { direction, octets: len, lengths: (first, later), at });
+            Turn::Conflict { .. } => {
+                self.turns.push(turn);
                 self.turns.len() > OPENING_TURNS
             }
-            StreamEvent::Overlap { .. } | StreamEvent::HalfClosed { .. } => false,
         }
     }
 
@@ -177,29 +159,27 @@ impl Opening {
         if !self.is_from_start(flow) {
             self.begin_in_the_middle(tracker, client);
         }
-        let (mut from_originator, mut from_responder) =
-            (self.from_originator.octets.as_slice(), self.from_responder.octets.as_slice());
         // First, so that what the dialogue claims later counts.
         if let Some(before) = self.before.take() {
             tracker.stands_behind(before.claim, before.proxied);
         }
-        for turn in &self.turns {
-            match *turn {
-                Turn::Octets { direction, len, at } => {
-                    let source = match direction {
-                        Direction::FromOriginator => &mut from_originator,
-                        Direction::FromResponder => &mut from_responder,
-                    };
-                    let (bytes, rest) = source.split_at_checked(len).unwrap_or((source, &[]));
-                    *source = rest;
-                    tracker.octets(role(direction, client), bytes, at);
-                }
-                Turn::Gap { direction, octets, at } => tracker.gap(role(direction, client), octets, at),
-                Turn::Conflict { direction, octets, lengths, at } => {
-                    tracker.conflict(role(direction, client), octets, lengths, at);
-                }
-            }
-        }
+        self.turns().for_each(|(turn, octets)| turn.tell(octets, tracker, client));
+    }
+
+    /// What is kept, each turn with its octets, which lie in the vector of their direction.
+    fn turns(&self) -> impl Iterator<Item = (Turn, &[u8])> {
+        let (mut from_originator, mut from_responder) =
+            (self.from_originator.octets.as_slice(), self.from_responder.octets.as_slice());
+        self.turns.iter().map(move |&turn| {
+            let Turn::Octets { direction, len, .. } = turn else { return (turn, [].as_slice()) };
+            let side = match direction {
+                Direction::FromOriginator => &mut from_originator,
+                Direction::FromResponder => &mut from_responder,
+            };
+            let (octets, rest) = side.split_at_checked(len).unwrap_or((side, &[]));
+            *side = rest;
+            (turn, octets)
+        })
     }
 
     /// Takes off what cannot be read, and tells the tracker as what the rest is.
@@ -230,14 +210,9 @@ impl Opening {
     /// Where the dialogue can be read, of which this side is the client.
     fn pick_up(&self, client: Direction, is_final: bool) -> PickUp {
         let Side { octets, passed_over, .. } = self.side(client);
-        let (mut of_client, mut of_server) = (octets.as_slice(), self.side(!client).octets.as_slice());
-        let said = self.turns.iter().filter_map(|turn| match *turn {
-            Turn::Octets { direction, len, .. } => {
-                let side = if direction == client { &mut of_client } else { &mut of_server };
-                let (octets, rest) = side.split_at_checked(len).unwrap_or((side, &[]));
-                *side = rest;
-                Some(if direction == client { Said::Client(octets) } else { Said::Server(octets) })
-            }
+        let said = self.turns().filter_map(|(turn, octets)| match turn {
+            Turn::Octets { direction, .. } if direction == client => Some(Said::Client(octets)),
+            Turn::Octets { .. } => Some(Said::Server(octets)),
             Turn::Gap { direction, .. } => (direction == client).then_some(Said::Gap),
             Turn::Conflict { .. } => None,
         });
