@@ -12,6 +12,9 @@
 //!
 //! A record is never copied, except that the part of one that was read already moves to the front when the buffer is
 //! refilled: at most one record per refill. The capacity never changes while reading.
+//!
+//! Where octets are to outlive the next refill, because packets of a batch lie in them, they are [kept](Buffer::keep): the
+//! next refill that would move the window puts it into other octets instead and leaves these to be taken away.
 
 use std::io::{self, Read};
 
@@ -29,6 +32,12 @@ pub(crate) struct Buffer {
     ended: bool,
     /// What the source said in a [`try_fill`](Self::try_fill).
     failure: Option<io::Error>,
+    /// Packets of a batch lie in the octets.
+    kept: bool,
+    /// Octets to go on in, when those are to be left alone.
+    spare: Box<[u8]>,
+    /// Octets that were kept when the window moved.
+    left: Option<Box<[u8]>>,
 }
 
 impl Buffer {
@@ -42,7 +51,61 @@ impl Buffer {
             position: 0,
             ended: false,
             failure: None,
+            kept: false,
+            spare: Box::default(),
+            left: None,
         }
+    }
+
+    /// Leaves the octets alone that packets of a batch lie in.
+    #[inline]
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Octets to be used again instead of new ones.
+    pub(crate) fn recycle(&mut self, octets: Box<[u8]>) {
+        if octets.len() == self.octets.len() {
+            self.spare = octets;
+        }
+    }
+
+    /// The octets that were kept and that the window has left.
+    #[inline]
+    pub(crate) fn take_left(&mut self) -> Option<Box<[u8]>> {
+        self.left.take()
+    }
+
+    /// Makes the window leave the octets it is in, if these are kept.
+    pub(crate) fn leave(&mut self) {
+        if self.kept {
+            self.to_front();
+        }
+    }
+
+    /// Where the octets lie that [`behind`](Self::behind) would lend, in those that will be left.
+    #[inline]
+    pub(crate) fn place_behind(&self, back: usize) -> usize {
+        self.start.saturating_sub(back)
+    }
+
+    /// Moves the window to the front of the octets, or of others where these are kept.
+    fn to_front(&mut self) {
+        let len = self.end - self.start;
+        if self.kept {
+            let mut next = std::mem::take(&mut self.spare);
+            if next.len() != self.octets.len() {
+                next = vec![0; self.octets.len()].into_boxed_slice();
+            }
+            if let Some(front) = next.get_mut(..len) {
+                front.copy_from_slice(self.window());
+            }
+            self.left = Some(std::mem::replace(&mut self.octets, next));
+            self.kept = false;
+        } else {
+            self.octets.copy_within(self.start..self.end, 0);
+        }
+        (self.start, self.end) = (0, len);
     }
 
     /// Makes room for `capacity` octets, if there is less. For set-up only: it copies the window.
@@ -114,8 +177,7 @@ impl Buffer {
         // Only where there is no room behind: who asks for a little more again and again is not to have the window moved
         // each time.
         if self.start.saturating_add(wanted) > self.octets.len() {
-            self.octets.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
+            self.to_front();
         }
         while self.window().len() < wanted {
             match self.read()? {

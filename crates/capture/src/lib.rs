@@ -24,9 +24,13 @@
 //! # }
 //! ```
 //!
+//! For several threads a reader gives its packets in [`PacketBatch`]es, which own their octets, and any number of decoders
+//! can [decode them alone](Decoder::decode_alone).
+//!
 //! Damage is passed over and listed in [`CaptureReader::damage`]. What ends a file is an [`Error`], which comes after all the packets before it; what spoils a packet is a
 //! [`DecodeError`], which concerns that packet only.
 
+mod batch;
 mod buffer;
 mod comment;
 mod compression;
@@ -46,10 +50,11 @@ mod seq;
 mod step;
 mod timestamp;
 
+pub use batch::PacketBatch;
 pub use comment::{Comment, CommentLog, Subject};
 pub use compression::{Compression, CompressionFault, CompressionLimits, Contents};
 pub use damage::{Damage, DamageLog};
-pub use decode::{DecodeError, Decoder, DecoderCounts, FragmentCounts, FragmentLimits};
+pub use decode::{DecodeError, Decoded, Decoder, DecoderCounts, FragmentCounts, FragmentLimits};
 pub use encapsulation::{Carrier, Encapsulation};
 pub use error::{Error, Fault, Part};
 pub use format::Format;

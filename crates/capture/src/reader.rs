@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::batch::{BatchedPacket, PacketBatch};
 use crate::buffer::Buffer;
 use crate::compression::{self, Compression, Contents};
 use crate::pcap::{self, PcapRecords};
@@ -53,6 +54,10 @@ pub struct CaptureReader {
     finished: bool,
     /// Where reading stopped, where that is before the input's end.
     stopped_at: Option<u64>,
+    /// A packet of the next batch.
+    carried: Option<BatchedPacket>,
+    /// What is wrong behind the packets of the last batch.
+    failed: Option<Error>,
 }
 
 impl CaptureReader {
@@ -131,6 +136,8 @@ impl CaptureReader {
             damage: DamageLog::default(),
             finished: false,
             stopped_at: None,
+            carried: None,
+            failed: None,
         })
     }
 
@@ -170,6 +177,46 @@ impl CaptureReader {
             original_len: extent.original_len,
             timestamp: extent.timestamp,
         }))
+    }
+
+    /// Fills a batch with the next packets in file order, as many as lie in one buffer. `false` at the end of the capture;
+    /// then the batch is empty. The memory of what the batch held is used again. To be called from the first packet on, or
+    /// not at all.
+    ///
+    /// # Errors
+    /// Those of [`next_packet`](Self::next_packet), in a call of their own, behind the packets before.
+    pub fn next_batch(&mut self, batch: &mut PacketBatch) -> Result<bool, Error> {
+        self.buffer.recycle(batch.clear());
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
+        }
+        if let Some(packet) = self.carried.take() {
+            batch.push(packet);
+        }
+        let end = loop {
+            let extent = match self.advance() {
+                Ok(Some(extent)) => extent,
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
+            };
+            let back = extent.record_len.saturating_sub(extent.data_at);
+            let packet = BatchedPacket::new(&extent, self.buffer.place_behind(back), self.buffer.position(), back);
+            // From here on the octets are left alone, until the window has left them.
+            self.buffer.keep();
+            if let Some(octets) = self.buffer.take_left() {
+                self.carried = Some(packet);
+                batch.close(octets);
+                return Ok(true);
+            }
+            batch.push(packet);
+        };
+        if batch.is_empty() {
+            return end.map(|()| false);
+        }
+        self.failed = end.err();
+        self.buffer.leave();
+        batch.close(self.buffer.take_left().unwrap_or_default());
+        Ok(true)
     }
 
     /// The input as it was named.

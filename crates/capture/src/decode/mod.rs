@@ -96,66 +96,107 @@ impl Decoder {
     /// Where it cannot be told what the packet is, or it holds TCP that cannot be read.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Option<Segment<'a>>, DecodeError> {
-        // Nearly every packet is TCP in IP in Ethernet, and needs no loop: this is what keeps the decoder at the floor.
-        let first = match (packet.link_type, ethernet::ip_version(packet.data)) {
-            (LinkType::ETHERNET, Some(version)) => {
-                let octets = Octets::of(packet).behind(ethernet::HEADER_OCTETS);
-                match ip::datagram(version, octets)? {
-                    Layer::Payload(payload) if payload.protocol == TCP => {
-                        return tcp::segment(&payload, Encapsulation::default(), packet).map(Some);
-                    }
-                    layer => Some(layer),
-                }
-            }
-            _ => link::first(packet.link_type, Octets::of(packet))?,
-        };
-        self.peel(first, packet)
+        let Self { fragments, whole, counts } = self;
+        match decode(packet, counts, Some((fragments, whole)))? {
+            Decoded::Segment(segment) => Ok(Some(segment)),
+            Decoded::Nothing | Decoded::Fragment => Ok(None),
+        }
     }
 
-    /// Takes one layer off after the other, down to the innermost TCP.
-    #[inline(never)]
-    fn peel<'a>(
-        &'a mut self,
-        first: Option<Layer<'a>>,
-        packet: &Packet<'a>,
-    ) -> Result<Option<Segment<'a>>, DecodeError> {
-        let Self { fragments, whole, counts } = self;
-        let mut through = Encapsulation::default();
-        let mut network = 0;
-        // Each datagram put together gets a buffer of its own, so that one may lie within another.
-        let mut buffers = whole.iter_mut();
-        let mut next = first;
-        // Every way around this loop takes a header off or goes through `enter`, so it ends.
-        while let Some(layer) = next {
-            let enter = |through: &mut Encapsulation, counts: &mut DecoderCounts, carrier| {
-                if through.push(carrier) {
-                    return Ok(());
-                }
-                counts.nested_too_deep += 1;
-                Err(DecodeError::NestedTooDeep)
-            };
-            next = match layer {
-                Layer::Ethernet(octets) => ethernet::frame(octets)?,
-                Layer::EtherType(ether_type, octets) => ethernet::by_type(ether_type, octets),
-                Layer::Ip(version, octets) => Some(ip::datagram(version, octets)?),
+    /// As [`decode`](Self::decode), but without what other packets said: fragments are left to who has seen those, and this
+    /// decoder keeps nothing of them. So any number of decoders can share the packets of a recording.
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode).
+    #[inline]
+    pub fn decode_alone<'a>(&mut self, packet: &Packet<'a>) -> Result<Decoded<'a>, DecodeError> {
+        decode(packet, &mut self.counts, None)
+    }
+}
+
+/// What a packet is by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded<'a> {
+    /// This TCP segment.
+    Segment(Segment<'a>),
+    /// Nothing of TCP.
+    Nothing,
+    /// A fragment, of what is known only to a decoder that sees all packets in their order: it is to be
+    /// [decoded](Decoder::decode) by that.
+    Fragment,
+}
+
+/// Where fragments wait, and where the datagrams put together of them for one packet lie.
+type Reassembly<'r, 'a> = (&'r mut Reassembler, &'a mut [Vec<u8>; NESTED_REASSEMBLIES]);
+
+#[inline]
+fn decode<'a>(
+    packet: &Packet<'a>,
+    counts: &mut DecoderCounts,
+    reassembly: Option<Reassembly<'_, 'a>>,
+) -> Result<Decoded<'a>, DecodeError> {
+    // Nearly every packet is TCP in IP in Ethernet, and needs no loop: this is what keeps the decoder at the floor.
+    let first = match (packet.link_type, ethernet::ip_version(packet.data)) {
+        (LinkType::ETHERNET, Some(version)) => {
+            let octets = Octets::of(packet).behind(ethernet::HEADER_OCTETS);
+            match ip::datagram(version, octets)? {
                 Layer::Payload(payload) if payload.protocol == TCP => {
-                    return tcp::segment(&payload, through, packet).map(Some);
+                    return tcp::segment(&payload, Encapsulation::default(), packet).map(Decoded::Segment);
                 }
-                Layer::Payload(payload) if extension::is_one(&payload) => extension::next(payload)?,
-                Layer::Payload(payload) => {
-                    let Some(header) = tunnel(&payload)? else { return Ok(None) };
-                    // A label stack announces itself below.
-                    if header.carrier != Carrier::Mpls {
-                        enter(&mut through, counts, header.carrier)?;
-                    }
-                    // A tunnel without a network of its own lies in that of the tunnel around it.
-                    if header.network != 0 {
-                        network = header.network;
-                    }
-                    header.next.layer(payload.octets.behind(header.octets).in_a_tunnel())
+                layer => Some(layer),
+            }
+        }
+        _ => link::first(packet.link_type, Octets::of(packet))?,
+    };
+    peel(first, packet, counts, reassembly)
+}
+
+/// Takes one layer off after the other, down to the innermost TCP.
+#[inline(never)]
+fn peel<'a>(
+    first: Option<Layer<'a>>,
+    packet: &Packet<'a>,
+    counts: &mut DecoderCounts,
+    reassembly: Option<Reassembly<'_, 'a>>,
+) -> Result<Decoded<'a>, DecodeError> {
+    let mut through = Encapsulation::default();
+    let mut network = 0;
+    // Each datagram put together gets a buffer of its own, so that one may lie within another.
+    let mut reassembly = reassembly.map(|(fragments, whole)| (fragments, whole.iter_mut()));
+    let mut next = first;
+    // Every way around this loop takes a header off or goes through `enter`, so it ends.
+    while let Some(layer) = next {
+        let enter = |through: &mut Encapsulation, counts: &mut DecoderCounts, carrier| {
+            if through.push(carrier) {
+                return Ok(());
+            }
+            counts.nested_too_deep += 1;
+            Err(DecodeError::NestedTooDeep)
+        };
+        next = match layer {
+            Layer::Ethernet(octets) => ethernet::frame(octets)?,
+            Layer::EtherType(ether_type, octets) => ethernet::by_type(ether_type, octets),
+            Layer::Ip(version, octets) => Some(ip::datagram(version, octets)?),
+            Layer::Payload(payload) if payload.protocol == TCP => {
+                return tcp::segment(&payload, through, packet).map(Decoded::Segment);
+            }
+            Layer::Payload(payload) if extension::is_one(&payload) => extension::next(payload)?,
+            Layer::Payload(payload) => {
+                let Some(header) = tunnel(&payload)? else { return Ok(Decoded::Nothing) };
+                // A label stack announces itself below.
+                if header.carrier != Carrier::Mpls {
+                    enter(&mut through, counts, header.carrier)?;
                 }
-                Layer::Ppp(octets) => ppp::frame(octets)?,
-                Layer::Fragment(fragment) => match fragments.take(&fragment, network, packet.timestamp)? {
+                // A tunnel without a network of its own lies in that of the tunnel around it.
+                if header.network != 0 {
+                    network = header.network;
+                }
+                header.next.layer(payload.octets.behind(header.octets).in_a_tunnel())
+            }
+            Layer::Ppp(octets) => ppp::frame(octets)?,
+            Layer::Fragment(fragment) => {
+                let Some((fragments, buffers)) = &mut reassembly else { return Ok(Decoded::Fragment) };
+                match fragments.take(&fragment, network, packet.timestamp)? {
                     None => None,
                     Some(mut datagram) => {
                         let Some(buffer) = buffers.next() else {
@@ -171,40 +212,40 @@ impl Decoder {
                             octets: Octets::assembled(buffer, datagram.missing),
                         }))
                     }
-                },
-                Layer::Llc(octets) => ethernet::llc(octets)?,
-                Layer::Vlan(octets) => {
-                    enter(&mut through, counts, Carrier::Vlan)?;
-                    ethernet::vlan(octets)?
                 }
-                Layer::VnTag(octets) => {
-                    enter(&mut through, counts, Carrier::VnTag)?;
-                    ethernet::vn_tag(octets)?
-                }
-                Layer::ProviderBackbone(octets) => {
-                    enter(&mut through, counts, Carrier::ProviderBackbone)?;
-                    ethernet::provider_backbone(octets)?
-                }
-                Layer::Macsec(octets) => {
-                    enter(&mut through, counts, Carrier::Macsec)?;
-                    macsec::frame(octets)?
-                }
-                Layer::Mpls(octets) => {
-                    enter(&mut through, counts, Carrier::Mpls)?;
-                    mpls::stack(octets)?
-                }
-                Layer::Pseudowire(octets) => {
-                    enter(&mut through, counts, Carrier::Pseudowire)?;
-                    ethernet::frame(octets)?
-                }
-                Layer::Pppoe(octets) => {
-                    enter(&mut through, counts, Carrier::Pppoe)?;
-                    ppp::over_ethernet(octets)?
-                }
-            };
-        }
-        Ok(None)
+            }
+            Layer::Llc(octets) => ethernet::llc(octets)?,
+            Layer::Vlan(octets) => {
+                enter(&mut through, counts, Carrier::Vlan)?;
+                ethernet::vlan(octets)?
+            }
+            Layer::VnTag(octets) => {
+                enter(&mut through, counts, Carrier::VnTag)?;
+                ethernet::vn_tag(octets)?
+            }
+            Layer::ProviderBackbone(octets) => {
+                enter(&mut through, counts, Carrier::ProviderBackbone)?;
+                ethernet::provider_backbone(octets)?
+            }
+            Layer::Macsec(octets) => {
+                enter(&mut through, counts, Carrier::Macsec)?;
+                macsec::frame(octets)?
+            }
+            Layer::Mpls(octets) => {
+                enter(&mut through, counts, Carrier::Mpls)?;
+                mpls::stack(octets)?
+            }
+            Layer::Pseudowire(octets) => {
+                enter(&mut through, counts, Carrier::Pseudowire)?;
+                ethernet::frame(octets)?
+            }
+            Layer::Pppoe(octets) => {
+                enter(&mut through, counts, Carrier::Pppoe)?;
+                ppp::over_ethernet(octets)?
+            }
+        };
     }
+    Ok(Decoded::Nothing)
 }
 
 /// The tunnel's header that a datagram carries; `None` where there is no tunnel, or no packet in it.
