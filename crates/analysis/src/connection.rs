@@ -23,31 +23,41 @@ pub(crate) enum Connection {
 }
 
 /// Follows connections and hands over the sessions among them as they end.
-pub(crate) struct Observer<'c, C> {
+pub(crate) struct Observer<C> {
     options: Options,
-    collector: &'c mut C,
+    collector: C,
+    /// See [`Collector::session`].
+    moment: u64,
     /// Sessions handed over.
     sessions: u64,
     limits: LimitsReached,
 }
 
-impl<'c, C: Collector> Observer<'c, C> {
-    pub(crate) fn new(options: Options, collector: &'c mut C) -> Self {
-        Self { options, collector, sessions: 0, limits: LimitsReached::default() }
+impl<C: Collector> Observer<C> {
+    pub(crate) fn new(options: Options, collector: C) -> Self {
+        Self { options, collector, moment: 0, sessions: 0, limits: LimitsReached::default() }
+    }
+
+    /// What ends from now on ends at this moment.
+    pub(crate) fn at(&mut self, moment: u64) {
+        self.moment = moment;
+    }
+
+    pub(crate) fn collector(&mut self) -> &mut C {
+        &mut self.collector
+    }
+
+    pub(crate) fn into_collector(self) -> C {
+        self.collector
     }
 
     /// How often each limit of a connection was reached, by the connections that have ended.
     pub(crate) fn limits_reached(&self) -> LimitsReached {
         self.limits
     }
-
-    /// See [`Collector::wants_more`].
-    pub(crate) fn wants_more(&self) -> bool {
-        self.collector.wants_more()
-    }
 }
 
-impl<C: Collector> FlowObserver for Observer<'_, C> {
+impl<C: Collector> FlowObserver for Observer<C> {
     type State = Connection;
 
     fn open(&mut self, _: &FlowInfo) -> Connection {
@@ -85,7 +95,8 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
         }
         let state = std::mem::replace(flow.state_mut(), Connection::Other);
         let Connection::Mail(tracker, client) = state else { return None };
-        self.collector.session(tracker.finish(&flow, client, end, &mut self.limits));
+        let session = tracker.finish(&flow, client, end, &mut self.limits);
+        self.collector.session(session, self.moment);
         self.sessions += 1;
         Some(number_of(self.sessions - 1, client))
     }
@@ -102,7 +113,7 @@ impl<C: Collector> FlowObserver for Observer<'_, C> {
     }
 }
 
-impl<C: Collector> Observer<'_, C> {
+impl<C: Collector> Observer<C> {
     /// Turns an undecided connection into what the verdict says.
     fn decide(&self, flow: &FlowInfo, state: &mut Connection, verdict: Verdict) {
         let (mut tracker, speaker) = match verdict {

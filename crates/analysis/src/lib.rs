@@ -11,7 +11,7 @@
 //! | module | concept |
 //! |---|---|
 //! | [`plan`] | which files, in which order |
-//! | `pipeline` | the loop over one file |
+//! | `pipeline`, `shards` | the inputs, and the connections shared out among threads |
 //! | [`condition`] | what of a file was passed over, and what it says of itself |
 //! | `connection`, `opening`, `recognition` | is this mail, and who is the client |
 //! | `turn` | what the streams of a connection show of a dialogue |
@@ -48,6 +48,7 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod session;
+mod shards;
 pub mod spool;
 pub mod summary;
 pub mod tls;

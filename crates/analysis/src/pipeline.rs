@@ -1,156 +1,195 @@
-//! One input, from its packets to the connections' table, in one thread.
+//! The inputs of a recording, from their packets to the shards of its connections: in turn, or by all threads.
+//!
+//! ```text
+//!   one thread    packet ─▶ decoder ─▶ shard
+//!
+//!   several       ┌ round n + 1:  inputs ─▶ batch ─▶ decoded alone, sorted by shard      (a task a batch)
+//!                 └ round n:      shard ◀─ its segments of all batches, in order         (a task a shard)
+//!                   between them: fragments ─▶ the one decoder ─▶ into their batch
+//! ```
+//!
+//! Every shard gets the same segments in the same order, however many threads there are: the result is the same.
+
+mod batch;
+mod inputs;
 
 use std::collections::BTreeMap;
 
-use capture::{Compression, DecodeError, Decoder, Encapsulation, LinkType, ReaderLimits};
-use reassembly::FlowTable;
+use capture::{DecodeError, Decoder, Encapsulation, LinkType, Packet};
 
-use crate::condition::{Condition, UnreadLink};
-use crate::connection::{Connection, Observer};
+pub(crate) use batch::Batch;
+pub(crate) use inputs::Inputs;
+
+use crate::condition::UnreadLink;
 use crate::output::time::Time;
-use crate::plan::Input;
-use crate::report::CaptureFile;
 use crate::run::Collector;
+use crate::shards::Shards;
 
-/// What was counted while reading.
+/// What was seen of some packets of one input, or of all inputs.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) packets: u64,
+pub(crate) struct Seen {
+    pub(crate) first: Option<Time>,
+    pub(crate) last: Option<Time>,
+    pub(crate) unread_link_types: BTreeMap<u32, UnreadLink>,
     pub(crate) tcp_segments: u64,
     /// Segments that each kind of carrier was around.
     pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
-    /// How often each limit of a reader was reached, by its name.
-    pub(crate) limits_reached: BTreeMap<&'static str, u64>,
 }
 
-impl Counts {
-    fn ended_by(&mut self, error: &capture::Error) {
-        if let Some(limit) = error.limit_reached() {
-            self.reached(limit, 1);
-        }
+impl Seen {
+    fn packet(&mut self, packet: &Packet<'_>) {
+        self.times(Some(Time(packet.timestamp)), Some(Time(packet.timestamp)));
     }
 
-    pub(crate) fn reached(&mut self, limit: &'static str, times: u64) {
-        *self.limits_reached.entry(limit).or_default() += times;
+    fn times(&mut self, first: Option<Time>, last: Option<Time>) {
+        self.first = self.first.into_iter().chain(first).min();
+        self.last = self.last.max(last);
     }
 
     /// Counts each kind of carrier once for a segment, however often it is around it.
-    fn add(&mut self, encapsulation: &Encapsulation) {
+    fn segment(&mut self, encapsulation: &Encapsulation) {
+        self.tcp_segments += 1;
         for (place, carrier) in encapsulation.iter().enumerate() {
             if !encapsulation.iter().take(place).any(|outer| outer == carrier) {
                 *self.encapsulations.entry(carrier.name()).or_default() += 1;
             }
         }
     }
+
+    fn error(&mut self, packet: &Packet<'_>, error: DecodeError) {
+        if let DecodeError::UnsupportedLinkType(LinkType(link_type)) = error {
+            let first = UnreadLink { offset: packet.data_at, packets: 0 };
+            self.unread_link_types.entry(link_type).or_insert(first).packets += 1;
+        }
+        *self.decode_errors.entry(error.name()).or_default() += 1;
+    }
+
+    /// Adds what was seen of later packets.
+    fn merge(&mut self, later: &Self) {
+        self.times(later.first, later.last);
+        for (&link_type, unread) in &later.unread_link_types {
+            let first = UnreadLink { packets: 0, ..*unread };
+            self.unread_link_types.entry(link_type).or_insert(first).packets += unread.packets;
+        }
+        self.tcp_segments += later.tcp_segments;
+        add(&mut self.encapsulations, &later.encapsulations);
+        add(&mut self.decode_errors, &later.decode_errors);
+    }
 }
 
-/// Reads one input to its end or to where it is damaged. The decoder is that of the whole recording: a datagram may come
-/// in fragments that stand in two files.
-pub(crate) fn read<C: Collector>(
-    input: &Input,
-    limits: ReaderLimits,
+fn add(counts: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u64>) {
+    more.iter().for_each(|(&name, count)| *counts.entry(name).or_default() += count);
+}
+
+/// Reads all inputs in this thread. `settle` is called every few packets; where it says no, nothing more is read.
+pub(crate) fn read_in_turn<C: Collector>(
+    inputs: &mut Inputs<'_>,
     decoder: &mut Decoder,
-    table: &mut FlowTable<Connection>,
-    observer: &mut Observer<'_, C>,
-    counts: &mut Counts,
-) -> CaptureFile {
-    let mut file = CaptureFile::new(&input.path);
-    let mut reader = match input.open(limits) {
-        Ok(reader) => reader,
-        Err(e) => {
-            file.compression = e.compression().map(Compression::name);
-            counts.ended_by(&e);
-            file.fail(&e);
-            return file;
-        }
-    };
-    let mut unread_link_types = BTreeMap::new();
-    file.format = Some(reader.format().name());
-    file.compression = reader.compression().map(Compression::name);
-    while observer.wants_more() {
-        let packet = match reader.next_packet() {
-            Ok(Some(packet)) => packet,
-            Ok(None) => break,
-            Err(e) => {
-                counts.ended_by(&e);
-                file.fail(&e);
-                break;
+    shards: &mut Shards<C>,
+    mut settle: impl FnMut(&mut Shards<C>) -> bool,
+) {
+    let (mut moment, mut goes_on) = (0, true);
+    while goes_on && let Some((reader, seen)) = inputs.open() {
+        let end = loop {
+            if !goes_on {
+                break Ok(());
+            }
+            let packet = match reader.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
+            };
+            seen.packet(&packet);
+            match decoder.decode(&packet) {
+                Ok(Some(segment)) => {
+                    seen.segment(&segment.encapsulation);
+                    shards.push(&segment, moment);
+                }
+                Ok(None) => {}
+                Err(e) => seen.error(&packet, e),
+            }
+            moment += 1;
+            if moment.is_multiple_of(PACKETS_OF_A_TURN) {
+                goes_on = settle(shards);
             }
         };
-        let time = Time(packet.timestamp);
-        file.first_seen = Some(file.first_seen.map_or(time, |first| first.min(time)));
-        file.last_seen = Some(file.last_seen.map_or(time, |last| last.max(time)));
-        match decoder.decode(&packet) {
-            Ok(Some(segment)) => {
-                counts.tcp_segments += 1;
-                counts.add(&segment.encapsulation);
-                table.push(&segment, observer);
-            }
-            Ok(None) => {}
-            Err(e) => {
-                if let DecodeError::UnsupportedLinkType(LinkType(link_type)) = e {
-                    let first = UnreadLink { offset: packet.data_at, packets: 0 };
-                    unread_link_types.entry(link_type).or_insert(first).packets += 1;
-                }
-                *counts.decode_errors.entry(DecodeError::name(e)).or_default() += 1;
-            }
-        }
+        inputs.close(end);
     }
-    file.packets = reader.packets();
-    file.octets = reader.octets();
-    file.condition = Condition { unread_link_types, ..Condition::of(&reader) };
-    counts.packets += reader.packets();
-    counts.reached("record_octets", reader.oversized_records());
-    counts.reached("interfaces", reader.further_interfaces());
-    counts.reached("damaged_places", reader.damage().further_places());
-    counts.reached("comments", reader.comments().further());
-    file
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
+/// Packets after which what has ended is looked at.
+const PACKETS_OF_A_TURN: u64 = 64;
 
-    use reassembly::FlowLimits;
+/// The same by all threads of the pool.
+pub(crate) fn read_in_parallel<C: Collector>(
+    inputs: &mut Inputs<'_>,
+    decoder: &mut Decoder,
+    shards: &mut Shards<C>,
+    mut settle: impl FnMut(&mut Shards<C>) -> bool,
+) {
+    let (mut round, mut next) = (Round::new(), Round::new());
+    let mut moment = 0;
+    next.read(inputs);
+    loop {
+        next.assemble(decoder, &mut moment);
+        std::mem::swap(&mut round, &mut next);
+        if round.batches().is_empty() {
+            return;
+        }
+        rayon::join(|| shards.push_batches(round.batches()), || next.read(inputs));
+        for (_, batch) in round.batches() {
+            inputs.add(batch);
+        }
+        if !settle(shards) {
+            inputs.close(Ok(()));
+            return;
+        }
+    }
+}
 
-    use super::*;
-    use crate::plan::Plan;
-    use crate::session::Options;
+/// Batches that are read while those of the round before are followed. Their memory is used again.
+struct Round {
+    /// Each with the moment of its first packet.
+    batches: Vec<(u64, Batch)>,
+    /// How many are filled.
+    filled: usize,
+}
 
-    fn read_one(path: PathBuf) -> (CaptureFile, Counts, usize) {
-        let plan = Plan::new(&[path]);
-        let input = plan.inputs.first().expect("an input");
-        let mut sessions = Vec::new();
-        let mut observer = Observer::new(Options::default(), &mut sessions);
-        let mut table = FlowTable::new(FlowLimits::default());
-        let mut counts = Counts::default();
-        let file = read(input, ReaderLimits::default(), &mut Decoder::new(), &mut table, &mut observer, &mut counts);
-        table.finish(&mut observer);
-        (file, counts, sessions.len())
+/// Batches of a round, each of one reader's buffer: enough for the shards to have something to do while the next are read,
+/// and for memory to stay small.
+const BATCHES: usize = 8;
+
+impl Round {
+    fn new() -> Self {
+        let batches = BATCHES.max(rayon::current_num_threads());
+        Self { batches: (0..batches).map(|_| Default::default()).collect(), filled: 0 }
     }
 
-    fn plain() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/postfix-plain.pcap")
+    fn batches(&self) -> &[(u64, Batch)] {
+        self.batches.get(..self.filled).unwrap_or_default()
     }
 
-    #[test]
-    fn a_whole_file_is_read_without_error() {
-        let (file, counts, sessions) = read_one(plain());
-        assert_eq!((file.format, file.truncated, file.error), (Some("pcap"), false, None));
-        assert_eq!((file.packets, sessions), (counts.packets, 1));
-        assert!(file.first_seen < file.last_seen && counts.tcp_segments <= counts.packets);
+    /// Reads the next batches, each of which is decoded meanwhile.
+    fn read(&mut self, inputs: &mut Inputs<'_>) {
+        self.filled = 0;
+        rayon::scope(|scope| {
+            for (_, batch) in &mut self.batches {
+                if !inputs.fill(batch) {
+                    break;
+                }
+                self.filled += 1;
+                scope.spawn(|_| batch.decode());
+            }
+        });
     }
 
-    /// The contract and the design: what was read before an error counts.
-    #[test]
-    fn a_file_cut_in_its_last_record_has_all_packets_but_that() {
-        let (whole, ..) = read_one(plain());
-        let octets = std::fs::read(plain()).expect("the capture");
-        let cut = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(cut.path(), octets.get(..octets.len() - 1).expect("octets")).expect("a copy");
-        let (file, _, sessions) = read_one(cut.path().to_owned());
-        assert_eq!((file.packets, file.truncated, sessions), (whole.packets - 1, true, 1));
-        assert!(file.error.is_some_and(|error| error.contains(" octet ")));
+    /// Gives the batches their moments, and decodes what needs more than one packet to be decoded.
+    fn assemble(&mut self, decoder: &mut Decoder, moment: &mut u64) {
+        for (first, batch) in self.batches.iter_mut().take(self.filled) {
+            *first = *moment;
+            *moment += batch.len();
+            batch.assemble(decoder);
+        }
     }
 }

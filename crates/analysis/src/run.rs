@@ -5,10 +5,11 @@ use reassembly::{FlowLimits, FlowTable};
 
 use crate::connection::Observer;
 use crate::model::{Late, Session};
-use crate::pipeline::{self, Counts};
+use crate::pipeline::{self, Inputs};
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Fragments, Report};
 use crate::session::Options;
+use crate::shards::Shards;
 use crate::spool::Spool;
 
 /// What a run may hold at most. What is kept of sessions stands in [`Options`].
@@ -29,15 +30,16 @@ pub fn analyse(plan: &Plan, options: Options) -> Report {
 
 /// The same within other limits.
 pub fn analyse_within(plan: &Plan, options: Options, limits: Limits) -> Report {
-    let mut sessions = Vec::new();
-    let capture = read_within(plan, options, limits, &mut sessions);
-    Report::new(sessions, capture)
+    let (sessions, capture) = read_within(plan, options, limits, Vec::new, |_| true);
+    Report::new(sessions.into_iter().flatten().collect(), capture)
 }
 
-/// Takes in the sessions of a recording, one by one.
-pub trait Collector {
-    /// A session has ended. They come in the order in which they end.
-    fn session(&mut self, session: Session);
+/// Takes in the sessions of a recording, one by one. There are several of them for one recording, which work at the same
+/// time: all connections of a 4-tuple have one collector, and which one that is does not depend on the run.
+pub trait Collector: Send {
+    /// A session has ended, at the packet of this number in the recording, from 0, or ([`u64::MAX`]) with it. They come in the
+    /// order in which they end.
+    fn session(&mut self, session: Session, moment: u64);
 
     /// The session that came as number `number`, from 0, had a packet after its end, which is to be added to it.
     fn late(&mut self, number: u64, late: Late);
@@ -46,16 +48,11 @@ pub trait Collector {
     fn spool(&self) -> Option<Spool> {
         None
     }
-
-    /// Whether to read on. It is asked at each packet.
-    fn wants_more(&self) -> bool {
-        true
-    }
 }
 
 /// Keeps them all.
 impl Collector for Vec<Session> {
-    fn session(&mut self, session: Session) {
+    fn session(&mut self, session: Session, _: u64) {
         self.push(session);
     }
 
@@ -66,56 +63,80 @@ impl Collector for Vec<Session> {
     }
 }
 
-/// Reads all inputs of a plan and hands over each session as it ends. What is wrong with an input stands in
-/// [`Capture::files`]; what was read before counts.
-pub fn read(plan: &Plan, options: Options, collector: &mut impl Collector) -> Capture {
-    read_within(plan, options, Limits::default(), collector)
+impl<C: Collector> Collector for &mut C {
+    fn session(&mut self, session: Session, moment: u64) {
+        (**self).session(session, moment);
+    }
+
+    fn late(&mut self, number: u64, late: Late) {
+        (**self).late(number, late);
+    }
+
+    fn spool(&self) -> Option<Spool> {
+        (**self).spool()
+    }
+}
+
+/// Reads all inputs of a plan, by all threads of the pool it is called in, and hands over each session as it ends to one of the
+/// collectors that `collector` makes. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
+///
+/// From time to time, and at the end, `settle` is given all collectors: whatever ended before that moment is in them, and
+/// nothing that ended after it. Where it says no, nothing more is read.
+pub fn read<C: Collector>(
+    plan: &Plan,
+    options: Options,
+    collector: impl FnMut() -> C,
+    settle: impl FnMut(&mut dyn Iterator<Item = &mut C>) -> bool,
+) -> (Vec<C>, Capture) {
+    read_within(plan, options, Limits::default(), collector, settle)
 }
 
 /// The same within other limits.
-pub fn read_within(plan: &Plan, options: Options, limits: Limits, collector: &mut impl Collector) -> Capture {
-    let mut observer = Observer::new(options, collector);
-    let mut table = FlowTable::new(limits.flows);
+pub fn read_within<C: Collector>(
+    plan: &Plan,
+    options: Options,
+    limits: Limits,
+    collector: impl FnMut() -> C,
+    mut settle: impl FnMut(&mut dyn Iterator<Item = &mut C>) -> bool,
+) -> (Vec<C>, Capture) {
+    let mut shards = Shards::new(options, limits.flows, collector);
     let mut decoder = Decoder::with_limits(limits.fragments);
-    let mut counts = Counts::default();
-    let mut files: Vec<CaptureFile> = Vec::new();
-    for input in &plan.inputs {
-        files.push(pipeline::read(input, limits.reader, &mut decoder, &mut table, &mut observer, &mut counts));
+    let mut inputs = Inputs::new(&plan.inputs, limits.reader);
+    let mut settle = |shards: &mut Shards<C>| settle(&mut shards.collectors());
+    if rayon::current_num_threads() > 1 {
+        pipeline::read_in_parallel(&mut inputs, &mut decoder, &mut shards, &mut settle);
+    } else {
+        pipeline::read_in_turn(&mut inputs, &mut decoder, &mut shards, &mut settle);
     }
-    table.finish(&mut observer);
+    shards.finish();
+    settle(&mut shards);
+    let (mut files, seen, mut limits_reached) = inputs.finish();
     files.extend(plan.unreadable.iter().map(CaptureFile::unreadable));
-    plan.unreadable.iter().filter_map(|input| input.limit_reached).for_each(|limit| counts.reached(limit, 1));
-    let of_sessions = observer.limits_reached();
-    let of_flows = table.limit_counts();
     let decoded = decoder.counts();
     let fragments = Fragments::from(decoded.fragments);
+    let mut decode_errors = seen.decode_errors;
     if fragments.unused > 0 {
-        counts.decode_errors.insert("fragment", fragments.unused);
+        decode_errors.insert("fragment", fragments.unused);
     }
-    let reached = [
-        ("carriers", decoded.nested_too_deep),
-        ("datagrams_in_reassembly", decoded.fragments.limit_reached),
-        ("flows", of_flows.flows_evicted),
-        ("held_octets_per_direction", of_flows.held_per_direction),
-        ("held_octets_per_table", of_flows.held_per_table),
-        ("compared_octets_per_table", of_flows.compared_per_table),
-    ];
-    Capture {
+    let of_decoder =
+        [("carriers", decoded.nested_too_deep), ("datagrams_in_reassembly", decoded.fragments.limit_reached)];
+    let of_plan = plan.unreadable.iter().filter_map(|input| Some((input.limit_reached?, 1)));
+    for (limit, times) in of_decoder.into_iter().chain(of_plan).chain(shards.limits_reached()) {
+        *limits_reached.entry(limit).or_default() += times;
+    }
+    limits_reached.retain(|_, times| *times > 0);
+    let capture = Capture {
+        packets: files.iter().map(|file| file.packets).sum(),
         files,
-        packets: counts.packets,
-        tcp_segments: counts.tcp_segments,
-        tcp_connections: table.connections(),
-        unclaimed_octets: table.unclaimed_octets(),
-        encapsulations: counts.encapsulations,
+        tcp_segments: seen.tcp_segments,
+        tcp_connections: shards.connections(),
+        unclaimed_octets: shards.unclaimed_octets(),
+        encapsulations: seen.encapsulations,
         fragments,
-        decode_errors: counts.decode_errors,
-        limits_reached: reached
-            .into_iter()
-            .chain(of_sessions.by_name())
-            .chain(counts.limits_reached)
-            .filter(|&(_, count)| count > 0)
-            .collect(),
-    }
+        decode_errors,
+        limits_reached,
+    };
+    (shards.into_collectors(), capture)
 }
 
 /// Follows segments that come from elsewhere than a capture file, in the order of their times, and hands over each session
@@ -128,7 +149,10 @@ pub fn follow<'a>(
 ) {
     let mut observer = Observer::new(options, collector);
     let mut table = FlowTable::new(limits);
-    segments.into_iter().for_each(|segment| table.push(&segment, &mut observer));
+    for (moment, segment) in (0..).zip(segments) {
+        observer.at(moment);
+        table.push(&segment, &mut observer);
+    }
     table.finish(&mut observer);
 }
 
@@ -164,22 +188,12 @@ mod tests {
     /// Who wants no more gets no more.
     #[test]
     fn reading_ends_where_nothing_more_is_wanted() {
-        struct First(usize);
-        impl Collector for First {
-            fn session(&mut self, _: Session) {
-                self.0 += 1;
-            }
-
-            fn late(&mut self, _: u64, _: Late) {}
-
-            fn wants_more(&self) -> bool {
-                self.0 == 0
-            }
-        }
-        let plan = Plan::new(&[testdata("quickstart.pcapng")]);
-        let mut first = First(0);
-        let packets = read(&plan, Options::default(), &mut first).packets;
+        let plan = Plan::new(&[testdata("")]);
+        let enough =
+            |sessions: &mut dyn Iterator<Item = &mut Vec<Session>>| sessions.map(|some| some.len()).sum::<usize>() == 0;
+        let (sessions, capture) = read(&plan, Options::default(), Vec::new, enough);
+        let (packets, some) = (capture.packets, sessions.concat().len());
         let all = analyse(&plan, Options::default()).capture.packets;
-        assert!(packets < all && first.0 > 0, "{packets} of {all} packets");
+        assert!(packets < all && some > 0, "{packets} of {all} packets");
     }
 }

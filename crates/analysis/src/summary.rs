@@ -5,9 +5,19 @@ use std::io;
 use crate::insights::Tally;
 use crate::model::{End, FourTuple, Late, RecipientOutcome, Session, StartTls, Transaction};
 use crate::output::time::Time;
+use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Occurrences, Report, Summary, in_order};
-use crate::run::Collector;
+use crate::run::{self, Collector};
+use crate::session::Options;
 use crate::session::auth::AuthOutcome;
+
+/// Reads all inputs of a plan.
+pub fn read(plan: &Plan, options: Options) -> (Overview, Capture) {
+    let (parts, capture) = run::read(plan, options, Overview::default, |_| true);
+    let mut overview = Overview::default();
+    parts.into_iter().for_each(|part| overview.merge(part));
+    (overview, capture)
+}
 
 /// Writes the summary of a report.
 ///
@@ -35,7 +45,7 @@ pub struct Overview {
 
 /// Nothing on the screen depends on when a session had its last packet.
 impl Collector for Overview {
-    fn session(&mut self, session: Session) {
+    fn session(&mut self, session: Session, _: u64) {
         self.add(&session);
     }
 
@@ -60,6 +70,19 @@ impl Overview {
             self.first.insert(index, (place.0, place.1, behind_key(session)));
             self.first.truncate(SESSIONS);
         }
+    }
+
+    /// Takes in what another collector of the same recording has.
+    pub fn merge(&mut self, other: Self) {
+        self.summary.merge(&other.summary);
+        self.missing += other.missing;
+        self.starttls_unused += other.starttls_unused;
+        self.starttls_refused += other.starttls_refused;
+        self.refusals.merge(other.refusals);
+        // Those of one 4-tuple have one collector, so the order between the two does not matter.
+        self.first.extend(other.first);
+        self.first.sort_by(|a, b| in_order((a.0, a.1), (b.0, b.1)));
+        self.first.truncate(SESSIONS);
     }
 
     fn add_refusals(&mut self, transaction: &Transaction) {

@@ -33,6 +33,31 @@ pub struct Segment<'a> {
     pub encapsulation: Encapsulation,
 }
 
+impl Segment<'_> {
+    /// The same without its payload, so that it can outlive the packet. [`payload_at`](Self::payload_at) still says where that
+    /// was.
+    pub fn without_payload(&self) -> Segment<'static> {
+        let &Self {
+            source, destination, seq, ack, flags, window, window_scale, payload_at, missing, timestamp, ..
+        } = self;
+        let encapsulation = self.encapsulation;
+        Segment {
+            source,
+            destination,
+            seq,
+            ack,
+            flags,
+            window,
+            window_scale,
+            payload: &[],
+            payload_at,
+            missing,
+            timestamp,
+            encapsulation,
+        }
+    }
+}
+
 /// The control bits that open and close a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags {

@@ -41,6 +41,20 @@ impl FlowKey {
         Self::with_side(one, other).0
     }
 
+    /// Which of `of` tables the connection belongs to: the same in every run, and about as many connections for each. 0 where
+    /// `of` is 0.
+    pub fn share(&self, of: usize) -> usize {
+        // The finalizer of SplitMix64: every bit of the number decides about the upper ones of the result.
+        let mixed = |octets: u64| {
+            let octets = (octets ^ (octets >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let octets = (octets ^ (octets >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            octets ^ (octets >> 31)
+        };
+        let number = mixed(mixed(self.low.number()).wrapping_add(self.high.number()));
+        // The upper half times the number of tables: evenly spread without a division.
+        usize::try_from((number >> 32).wrapping_mul(of as u64) >> 32).unwrap_or_default()
+    }
+
     /// The address of a side.
     pub(crate) fn address(&self, side: Side) -> SocketAddr {
         match side {
@@ -57,6 +71,21 @@ impl FlowKey {
         } else {
             (Self { low: destination, high: source }, Side::High)
         }
+    }
+}
+
+impl Endpoint {
+    /// A number that differs for different endpoints of IPv4, and hardly ever is the same for two of IPv6.
+    fn number(&self) -> u64 {
+        let ip = match self.ip {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => {
+                let [high, low] = [ip.to_bits() >> 64, ip.to_bits() & u128::from(u64::MAX)];
+                let [high, low] = [high, low].map(|half| u64::try_from(half).unwrap_or_default());
+                high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low.rotate_left(17)
+            }
+        };
+        (ip << 16) ^ (ip >> 48) ^ u64::from(self.port)
     }
 }
 
@@ -88,6 +117,23 @@ impl From<SocketAddr> for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Both directions have one share, and neighbouring ports and addresses are spread.
+    #[test]
+    fn shares_are_even_and_those_of_the_connection() {
+        for address in ["192.0.2.1", "2001:db8::1"] {
+            let mut shares = [0; 16];
+            for port in 0..4096_u16 {
+                let one = SocketAddr::new(address.parse().unwrap(), 1024 + port);
+                let other = SocketAddr::new("198.51.100.2".parse().unwrap(), 25);
+                let share = FlowKey::new(one, other).share(16);
+                assert_eq!(share, FlowKey::new(other, one).share(16));
+                shares[share] += 1;
+            }
+            assert!(shares.iter().all(|&count| (180..340).contains(&count)), "{shares:?}");
+        }
+        assert_eq!(FlowKey::new("192.0.2.1:1".parse().unwrap(), "192.0.2.1:2".parse().unwrap()).share(0), 0);
+    }
 
     #[test]
     fn both_directions_have_one_key() {

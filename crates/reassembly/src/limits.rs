@@ -28,6 +28,18 @@ pub struct FlowLimits {
 }
 
 impl FlowLimits {
+    /// The limits of one of several tables that share the connections of a recording: what is limited in a table is divided.
+    #[must_use]
+    pub fn share(self, of: usize) -> Self {
+        let part = |all: usize| all.div_ceil(of.max(1));
+        Self {
+            flows: part(self.flows),
+            held_octets_per_table: part(self.held_octets_per_table),
+            compared_octets_per_table: part(self.compared_octets_per_table),
+            ..self
+        }
+    }
+
     /// What a waiting piece costs besides its octets, in octets.
     pub const PIECE_OVERHEAD: usize = 128;
 }
@@ -58,4 +70,14 @@ pub struct LimitCounts {
     pub held_per_table: u64,
     /// Connections whose delivered octets were forgotten, so that what came again could not be compared with them.
     pub compared_per_table: u64,
+}
+
+impl LimitCounts {
+    /// Adds the counts of another table.
+    pub fn merge(&mut self, other: Self) {
+        self.flows_evicted += other.flows_evicted;
+        self.held_per_direction += other.held_per_direction;
+        self.held_per_table += other.held_per_table;
+        self.compared_per_table += other.compared_per_table;
+    }
 }

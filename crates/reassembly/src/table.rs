@@ -150,6 +150,19 @@ impl<S> FlowTable<S> {
         }
     }
 
+    /// The table's clock: the latest packet time that is believed. `None` before the first segment.
+    pub fn now(&self) -> Option<Timestamp> {
+        (self.connections > 0).then_some(self.now)
+    }
+
+    /// Lets time pass without a segment: others have seen packets of this time, in the same recording.
+    pub fn pass_time<O: FlowObserver<State = S>>(&mut self, until: Timestamp, observer: &mut O) {
+        if self.connections > 0 && until > self.now {
+            (self.now, self.leap) = (until, None);
+            self.expire(observer);
+        }
+    }
+
     /// Ends every connection that is left: the recording is over.
     pub fn finish<O: FlowObserver<State = S>>(&mut self, observer: &mut O) {
         self.expire(observer);

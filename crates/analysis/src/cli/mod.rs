@@ -21,7 +21,7 @@ use arguments::{Arguments, Command};
 /// or unreadable; 2: wrong use, or nothing could be read. A closed pipe is success.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match execute(&arguments) {
+    match with_threads(&arguments) {
         Ok(code) => code,
         Err(e) if is_closed_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
@@ -31,12 +31,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Does everything in a pool with as many threads as were asked for, or as there are cores.
+fn with_threads(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let jobs = arguments.command.common().jobs.map_or_else(cores, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    pool.context("cannot start the threads that --jobs asks for")?.install(|| execute(arguments))
+}
+
 fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let common = arguments.command.common();
-    // The thread that reads is one of them.
-    let helpers = jobs(&arguments.command).get().saturating_sub(1).max(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(helpers).build_global();
-    pool.context("cannot start the threads that --jobs asks for")?;
     let plan = Plan::new(&common.files);
     if plan.inputs.is_empty() {
         plan.unreadable.iter().for_each(|input| complain(&input.message));
@@ -69,12 +73,11 @@ impl Product {
         let options = options(command)?;
         Ok(match command {
             Command::Summary { .. } => {
-                let mut overview = summary::Overview::default();
-                let capture = run::read(plan, options, &mut overview);
+                let (overview, capture) = summary::read(plan, options);
                 Self::Overview(overview, capture)
             }
             Command::Features { .. } => {
-                let (lines, capture) = features::read(plan, options, jobs(command))?;
+                let (lines, capture) = features::read(plan, options)?;
                 Self::Lines(lines, capture)
             }
             Command::Context { detail_level, max_conversations, .. } => {
@@ -129,12 +132,6 @@ impl Product {
 
 /// Octets that are written to standard output at a time.
 const OUTPUT_OCTETS: usize = 256 << 10;
-
-/// The number of threads that was asked for, or that of the cores.
-fn jobs(command: &Command) -> NonZeroUsize {
-    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    command.common().jobs.and_then(|jobs| NonZeroUsize::new(jobs.into())).unwrap_or_else(cores)
-}
 
 fn options(command: &Command) -> anyhow::Result<Options> {
     let common = command.common();

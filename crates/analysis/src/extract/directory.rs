@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sha2::Digest;
 use tempfile::{TempDir, TempPath};
@@ -24,7 +24,7 @@ pub(super) struct Directory {
     /// Where files are until they are whole. Removed when this is dropped.
     temporary: TempDir,
     /// The name of each file, by its octets and what they are.
-    placed: HashMap<([u8; 32], Kind), Rc<str>>,
+    placed: HashMap<([u8; 32], Kind), Arc<str>>,
 }
 
 impl Directory {
@@ -51,7 +51,7 @@ impl Directory {
     }
 
     /// Gives octets a name. Of equal ones of the same kind the first names the file of all.
-    pub(super) fn place(&mut self, whole: Spooled, kind: Kind, name: &Name) -> Result<Rc<str>, Error> {
+    pub(super) fn place(&mut self, whole: Spooled, kind: Kind, name: &Name) -> Result<Arc<str>, Error> {
         let sha256 = whole.sha256();
         if let Some(name) = self.placed.get(&(sha256, kind)) {
             return Ok(name.clone());
@@ -63,7 +63,7 @@ impl Directory {
             file = match persist(file, &path)? {
                 Some(file) if !holds(&path, &sha256) => file,
                 _ => {
-                    let name: Rc<str> = name.into();
+                    let name: Arc<str> = name.into();
                     self.placed.insert((sha256, kind), name.clone());
                     return Ok(name);
                 }

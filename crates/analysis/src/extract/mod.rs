@@ -1,8 +1,8 @@
 //! The command `extract`: messages as files, byte for byte, and an index of them.
 //!
 //! ```text
-//!   octets of messages ─▶ spool ─┐ session ends
-//!   sessions as they end ────────┴─▶ selected? ─▶ file in the directory, line of the index ─▶ in the end, lines in order
+//!   octets of messages ─▶ spool ─┐ session ends                  in the order of the ends
+//!   sessions as they end ────────┴─▶ selected? ─▶ fields (any thread) ─▶ file in the directory, line of the index
 //! ```
 //!
 //! | module | what it is for |
@@ -21,13 +21,13 @@ mod select;
 
 use std::io;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::features::TransactionFields;
 use crate::message::mime::MimeOptions;
-use crate::model::{Late, Response, Session, Transaction};
+use crate::model::{FourTuple, Late, Response, Session, Transaction};
 use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
@@ -93,29 +93,106 @@ pub enum Error {
 /// Where the directory or something in it cannot be written.
 pub fn read(plan: &Plan, options: Options, wanted: Wanted) -> Result<(Extraction, Capture), Error> {
     let mut extraction = Extraction::new(wanted, options.message.mime())?;
-    let mut capture = run::read(plan, options, &mut extraction);
+    let (wanted, spool) = (extraction.wanted.clone(), extraction.spool.clone());
+    let collector = || Selecting::new(wanted.clone(), spool.clone());
+    let (collectors, mut capture) = run::read(plan, options, collector, |collectors| extraction.settle(collectors));
     if let Some(failure) = extraction.failure() {
         return Err(failure);
     }
-    for (limit, times) in extraction.limits.by_name().filter(|&(_, times)| times > 0) {
+    let limits = collectors.iter().flat_map(|collector| collector.limits.by_name());
+    for (limit, times) in limits.filter(|&(_, times)| times > 0) {
         *capture.limits_reached.entry(limit).or_default() += times;
     }
     Ok((extraction, capture))
 }
 
+/// Picks out the mails that are wanted, and makes their lines as far as they are known.
+struct Selecting {
+    wanted: Arc<Wanted>,
+    spool: Spool,
+    /// What was picked out and not taken yet.
+    ready: Vec<Ended>,
+    /// Limits that were reached in the parts of messages.
+    limits: LimitsReached,
+    failure: Option<Error>,
+}
+
+/// A session that has ended, with those of its mails that are wanted.
+struct Ended {
+    moment: u64,
+    first_seen: Time,
+    four_tuple: FourTuple,
+    mails: Vec<Mail>,
+}
+
+impl Collector for Selecting {
+    fn session(&mut self, mut session: Session, moment: u64) {
+        if self.failure.is_some() || self.spool.has_failed() {
+            return;
+        }
+        let transactions = std::mem::take(&mut session.transactions);
+        match self.select(&session, transactions) {
+            Ok(mails) => {
+                let (first_seen, four_tuple) = (session.first_seen, session.four_tuple());
+                self.ready.push(Ended { moment, first_seen, four_tuple, mails });
+            }
+            Err(e) => self.failure = Some(e),
+        }
+    }
+
+    /// Nothing in the index depends on it.
+    fn late(&mut self, _: u64, _: Late) {}
+
+    fn spool(&self) -> Option<Spool> {
+        Some(self.spool.clone())
+    }
+}
+
+impl Selecting {
+    fn new(wanted: Arc<Wanted>, spool: Spool) -> Self {
+        Self { wanted, spool, ready: Vec::new(), limits: LimitsReached::default(), failure: None }
+    }
+
+    fn select(&mut self, session: &Session, transactions: Vec<Transaction>) -> Result<Vec<Mail>, Error> {
+        let mut mails = Vec::new();
+        if !self.wanted.selection.may_want(session.four_tuple()) {
+            return Ok(mails);
+        }
+        for mut transaction in transactions {
+            let whole = transaction.message.as_mut().and_then(|message| message.whole.0.take());
+            let Some((whole, message)) = whole.zip(transaction.message.as_ref()) else { continue };
+            let fields = message.fields();
+            if !self.wanted.selection.wants(&transaction, &fields) {
+                continue;
+            }
+            if let Some(mime) = message.mime() {
+                self.limits.count_body(&mime.reached);
+            }
+            let sender = transaction.mail_from.as_deref();
+            mails.push(Mail {
+                timestamp: transaction.timestamp,
+                fields: fields_of(&transaction, session)?,
+                name: name::of_message(transaction.timestamp, sender, fields.subject.as_deref(), &whole.sha256()),
+                is_complete: message.complete,
+                attachments: attachments::of(message),
+                whole: *whole,
+            });
+        }
+        Ok(mails)
+    }
+}
+
 /// What was extracted so far.
 #[derive(Debug)]
 pub struct Extraction {
-    wanted: Wanted,
+    wanted: Arc<Wanted>,
     spool: Spool,
     directory: Directory,
     index: Index,
-    /// Mails of which the session's key decides whether they are wanted.
-    waiting: Vec<Mail>,
+    /// Mails of which the session's key decides whether they are wanted, each with the number of its session.
+    waiting: Vec<(usize, Mail)>,
     /// How the parts of messages are read.
     mime: MimeOptions,
-    /// Limits that were reached in them.
-    limits: LimitsReached,
     counts: Counts,
     failure: Option<Error>,
 }
@@ -138,8 +215,6 @@ pub struct Counts {
 /// A mail that is ready to be written.
 #[derive(Debug)]
 struct Mail {
-    /// In [`Index`].
-    session: usize,
     timestamp: Time,
     /// The fields of its line, but for what is known when it is written.
     fields: Vec<u8>,
@@ -149,39 +224,18 @@ struct Mail {
     whole: Spooled,
 }
 
-impl Collector for Extraction {
-    fn session(&mut self, mut session: Session) {
-        if self.wants_more() {
-            let transactions = std::mem::take(&mut session.transactions);
-            self.failure = self.take(&session, transactions).err();
-        }
-    }
-
-    /// Nothing in the index depends on it.
-    fn late(&mut self, _: u64, _: Late) {}
-
-    fn spool(&self) -> Option<Spool> {
-        Some(self.spool.clone())
-    }
-
-    fn wants_more(&self) -> bool {
-        self.failure.is_none() && !self.spool.has_failed()
-    }
-}
-
 impl Extraction {
     fn new(wanted: Wanted, mime: MimeOptions) -> Result<Self, Error> {
         let directory = Directory::open(&wanted.directory)?;
         let spool = Spool::new(directory.temporary().to_owned(), SpoolLimits::default());
         let index = Index::new(directory.temporary())?;
         Ok(Self {
-            wanted,
+            wanted: Arc::new(wanted),
             spool,
             directory,
             index,
             waiting: Vec::new(),
             mime,
-            limits: LimitsReached::default(),
             counts: Counts::default(),
             failure: None,
         })
@@ -191,43 +245,41 @@ impl Extraction {
         self.failure.take().or_else(|| self.spool.failure().map(Error::from))
     }
 
-    fn take(&mut self, session: &Session, transactions: Vec<Transaction>) -> Result<(), Error> {
-        let number = self.index.session(session.first_seen, session.four_tuple());
-        if !self.wanted.selection.may_want(session.four_tuple()) {
-            return Ok(());
+    /// Takes what the collectors picked out, in the order of the ends. Whether reading may go on.
+    fn settle(&mut self, collectors: &mut dyn Iterator<Item = &mut Selecting>) -> bool {
+        let mut ready = Vec::new();
+        for collector in collectors {
+            ready.append(&mut collector.ready);
+            if self.failure.is_none() {
+                self.failure = collector.failure.take();
+            }
         }
-        for mut transaction in transactions {
-            let whole = transaction.message.as_mut().and_then(|message| message.whole.0.take());
-            let Some((whole, message)) = whole.zip(transaction.message.as_ref()) else { continue };
-            let fields = message.fields();
-            if !self.wanted.selection.wants(&transaction, &fields) {
-                continue;
+        ready.sort_by_key(|ended| ended.moment);
+        for ended in ready {
+            if self.failure.is_none()
+                && let Err(e) = self.take(ended)
+            {
+                self.failure = Some(e);
             }
-            if let Some(mime) = message.mime() {
-                self.limits.count_body(&mime.reached);
-            }
-            let sender = transaction.mail_from.as_deref();
-            let mail = Mail {
-                session: number,
-                timestamp: transaction.timestamp,
-                fields: fields_of(&transaction, session)?,
-                name: name::of_message(transaction.timestamp, sender, fields.subject.as_deref(), &whole.sha256()),
-                is_complete: message.complete,
-                attachments: attachments::of(message),
-                whole: *whole,
-            };
+        }
+        self.failure.is_none() && !self.spool.has_failed()
+    }
+
+    fn take(&mut self, ended: Ended) -> Result<(), Error> {
+        let session = self.index.session(ended.first_seen, ended.four_tuple);
+        for mail in ended.mails {
             if self.wanted.selection.is_by_session() {
-                self.waiting.push(mail);
+                self.waiting.push((session, mail));
             } else {
-                self.place(mail)?;
+                self.place(session, mail)?;
             }
         }
         Ok(())
     }
 
-    /// Writes a mail and its line.
-    fn place(&mut self, mail: Mail) -> Result<(), Error> {
-        let Mail { session, timestamp, mut fields, name, is_complete, attachments, whole } = mail;
+    /// Writes a mail of this session and its line.
+    fn place(&mut self, session: usize, mail: Mail) -> Result<(), Error> {
+        let Mail { timestamp, mut fields, name, is_complete, attachments, whole } = mail;
         self.counts.transactions += 1;
         self.counts.incomplete += u64::from(!is_complete);
         self.counts.message_bytes += whole.len();
@@ -251,7 +303,7 @@ impl Extraction {
     }
 
     /// Writes the attachments of a message; gives their names in order.
-    fn place_attachments(&mut self, whole: &Spooled, attachments: &[Attachment]) -> Result<Vec<Rc<str>>, Error> {
+    fn place_attachments(&mut self, whole: &Spooled, attachments: &[Attachment]) -> Result<Vec<Arc<str>>, Error> {
         let decoded = attachments::decode(whole, attachments, self.mime, &self.spool)?;
         let mut names = Vec::new();
         for (attachment, octets) in attachments.iter().zip(decoded) {
@@ -270,9 +322,9 @@ impl Extraction {
     /// Where something cannot be written.
     pub fn finish(mut self) -> Result<Extracted, Error> {
         let keys = self.index.keys();
-        for mail in std::mem::take(&mut self.waiting) {
-            if keys.get(mail.session).is_some_and(|key| self.wanted.selection.wants_session(key)) {
-                self.place(mail)?;
+        for (session, mail) in std::mem::take(&mut self.waiting) {
+            if keys.get(session).is_some_and(|key| self.wanted.selection.wants_session(key)) {
+                self.place(session, mail)?;
             }
         }
         let Self { wanted, directory, index, mut counts, .. } = self;
@@ -332,7 +384,7 @@ fn fields_of(transaction: &Transaction, session: &Session) -> Result<Vec<u8>, Er
 #[derive(Serialize)]
 struct Placed<'a> {
     path: Option<&'a str>,
-    attachments: Option<&'a [Rc<str>]>,
+    attachments: Option<&'a [Arc<str>]>,
     gaps: &'a [Gap],
     further_gaps: u64,
 }

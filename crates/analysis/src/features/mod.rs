@@ -19,10 +19,6 @@ mod frames;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroUsize;
-use std::sync::mpsc::{self, TrySendError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use rayon::prelude::*;
 
@@ -45,98 +41,63 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
-    let made = Mutex::default();
     let sessions: Vec<&Session> = report.sessions.iter().map(|(_, session)| session).collect();
-    let batches = sessions.par_chunks(BATCH_SESSIONS).enumerate();
-    batches.for_each_init(Room::default, |room, (number, batch)| make(&made, number, batch.iter().copied(), room));
-    lines(made, BTreeMap::new())?.write(&report.capture, out)
+    let chunks = sessions.par_chunks(BATCH_SESSIONS);
+    let batches = chunks.map_init(Room::default, |room, batch| Batch::of(batch.iter().copied(), room));
+    Lines::new(batches.collect::<io::Result<_>>()?, BTreeMap::new()).write(&report.capture, out)
 }
 
-/// Reads all inputs of a plan and makes the lines meanwhile: one thread reads, `jobs` minus one others make lines, and the
-/// reader makes them itself where these do not keep up. The number of threads changes no octet of the document.
+/// Reads all inputs of a plan and makes the lines meanwhile, by all threads of the pool it is called in. Their number changes
+/// no octet of the document.
 ///
 /// # Errors
-/// Where a thread cannot be started, and where a record cannot be written as JSON, which no record of ours brings about.
-pub fn read(plan: &Plan, options: Options, jobs: NonZeroUsize) -> io::Result<(Lines, Capture)> {
-    let helpers = jobs.get() - 1;
-    let made = Mutex::default();
-    let (to_helpers, batches) = mpsc::sync_channel::<(usize, Vec<Session>)>(2 * helpers);
-    let batches = Mutex::new(batches);
-    // Memory goes back by the thread that asked for it: the usual allocator has the threads wait for each other at every
-    // piece that another one gives back. That is also why both channels have their room from the start.
-    let (give_back, used) = mpsc::sync_channel::<Vec<Session>>(4 * helpers);
-    let (capture, late) = thread::scope(|scope| -> io::Result<_> {
-        // Dropped at the end of this block, which is what ends the helpers.
-        let to_helpers = to_helpers;
-        for _ in 0..helpers {
-            let (made, batches, give_back) = (&made, &batches, give_back.clone());
-            thread::Builder::new().name("lines".to_owned()).spawn_scoped(scope, move || {
-                let mut room = Room::default();
-                let next = || locked(batches).recv();
-                while let Ok((number, sessions)) = next() {
-                    make(made, number, &sessions, &mut room);
-                    // Where the reader is too busy to take them back, they go here.
-                    let _ = give_back.try_send(sessions);
-                }
-            })?;
-        }
-        let (mut number, mut room) = (0, Room::default());
-        let hand_over = |sessions: Vec<Session>| {
-            used.try_iter().for_each(drop);
-            if let Err(TrySendError::Full((number, sessions)) | TrySendError::Disconnected((number, sessions))) =
-                to_helpers.try_send((number, sessions))
-            {
-                make(&made, number, &sessions, &mut room);
-            }
-            number += 1;
-        };
-        let mut waiting = Waiting { sessions: Vec::new(), weight: 0, late: BTreeMap::new(), hand_over };
-        let capture = run::read(plan, options, &mut waiting);
-        let Waiting { sessions, late, mut hand_over, .. } = waiting;
-        hand_over(sessions);
-        Ok((capture, late))
-    })?;
-    Ok((lines(made, late)?, capture))
+/// Where a record cannot be written as JSON, which no record of ours brings about.
+pub fn read(plan: &Plan, options: Options) -> io::Result<(Lines, Capture)> {
+    let (shards, capture) = run::read(plan, options, Waiting::default, |_| true);
+    let (mut batches, mut late, mut sessions) = (Vec::new(), BTreeMap::new(), 0);
+    for mut shard in shards {
+        shard.make();
+        late.extend(shard.late.into_iter().map(|(number, late)| (sessions + number, late)));
+        sessions += shard.sessions;
+        batches.extend(shard.made);
+    }
+    let batches: io::Result<Vec<Batch>> = batches.into_iter().collect();
+    Ok((Lines::new(batches?, late), capture))
 }
 
-/// Batches as they are made, in any order, each with its number.
-type Made = Mutex<Vec<(usize, io::Result<Batch>)>>;
-
-/// Makes the lines of the batch of this number.
-fn make<'a>(made: &Made, number: usize, sessions: impl IntoIterator<Item = &'a Session>, room: &mut Room) {
-    let batch = Batch::of(sessions, room);
-    locked(made).push((number, batch));
-}
-
-fn lines(made: Made, late: BTreeMap<u64, Late>) -> io::Result<Lines> {
-    let mut batches = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    batches.sort_unstable_by_key(|&(number, _)| number);
-    let batches: io::Result<Vec<Batch>> = batches.into_iter().map(|(_, batch)| batch).collect();
-    Ok(Lines::new(batches?, late))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sessions that wait until there are enough of them for a batch.
-struct Waiting<F> {
-    sessions: Vec<Session>,
+/// The lines of a collector's sessions, and sessions that wait until there are enough of them for a batch.
+#[derive(Default)]
+struct Waiting {
+    waiting: Vec<Session>,
     /// Their commands and replies, and the octets of their messages.
     weight: usize,
+    /// By the number of the session.
     late: BTreeMap<u64, Late>,
-    hand_over: F,
+    room: Room,
+    made: Vec<io::Result<Batch>>,
+    /// How many sessions came.
+    sessions: u64,
 }
 
-impl<F: FnMut(Vec<Session>)> Collector for Waiting<F> {
-    fn session(&mut self, session: Session) {
+impl Waiting {
+    fn make(&mut self) {
+        if !self.waiting.is_empty() {
+            self.made.push(Batch::of(&self.waiting, &mut self.room));
+            self.waiting.clear();
+            self.weight = 0;
+        }
+    }
+}
+
+impl Collector for Waiting {
+    fn session(&mut self, session: Session, _: u64) {
         let messages = session.transactions.iter().filter_map(|transaction| transaction.message.as_ref());
         let octets: usize = messages.map(Message::kept_octets).sum();
         self.weight += session.commands.len() + session.responses.len() + octets / OCTETS_AS_ONE;
-        self.sessions.push(session);
-        if self.weight >= BATCH_WEIGHT || self.sessions.len() >= BATCH_SESSIONS {
-            self.weight = 0;
-            (self.hand_over)(std::mem::take(&mut self.sessions));
+        self.sessions += 1;
+        self.waiting.push(session);
+        if self.weight >= BATCH_WEIGHT || self.waiting.len() >= BATCH_SESSIONS {
+            self.make();
         }
     }
 
@@ -145,14 +106,14 @@ impl<F: FnMut(Vec<Session>)> Collector for Waiting<F> {
     }
 }
 
-/// Sessions whose lines one thread makes at a time.
-const BATCH_SESSIONS: usize = 256;
+/// Sessions whose lines are made at a time.
+const BATCH_SESSIONS: usize = 64;
 
-/// Commands and replies that fill a batch earlier: about a megabyte of lines.
-const BATCH_WEIGHT: usize = 4096;
+/// Commands and replies that fill a batch earlier: about a quarter of a megabyte of lines.
+const BATCH_WEIGHT: usize = 1024;
 
-/// Octets of messages that weigh as much as a command: a megabyte of them fills a batch, so that those that wait to be read
-/// take little memory.
+/// Octets of messages that weigh as much as a command: a quarter of a megabyte of them fills a batch, so that those that wait
+/// to be read take little memory.
 const OCTETS_AS_ONE: usize = 256;
 
 #[cfg(test)]
@@ -205,12 +166,11 @@ mod tests {
     #[test]
     fn what_comes_behind_the_end_of_a_session_counts() {
         let sessions = [1, 2].map(|port| Session { client_port: port, ..session_of(Vec::new()) });
-        let made = Made::default();
-        make(&made, 0, &sessions, &mut Room::default());
+        let batch = Batch::of(&sessions, &mut Room::default()).expect("a batch");
         let more = DirectionOctets { payload: 7, retransmitted: 5, discarded: 2, ..DirectionOctets::default() };
         let late = Late { last_seen: at(77), octets: Octets { server: more, ..Octets::default() } };
         let mut out = Vec::new();
-        let lines = lines(made, [(1, late)].into()).expect("lines");
+        let lines = Lines::new(vec![batch], [(1, late)].into());
         lines.write(&Capture::default(), &mut out).expect("a vector takes everything");
         let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         let session = |port| value.pointer(&format!("/sessions/192.0.2.1:{port}-198.51.100.25:25")).expect("a session");

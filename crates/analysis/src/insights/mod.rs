@@ -68,6 +68,10 @@ impl Tally {
         *self.0.entry(name).or_default() += 1;
     }
 
+    pub(crate) fn merge(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(name, count)| *self.0.entry(name).or_default() += count);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
