@@ -159,10 +159,7 @@ fn spoil(packets: &mut Vec<KitPacket>, prng: &mut Prng) {
 fn addresses(client: usize) -> (SocketAddr, SocketAddr) {
     let port = FIRST_PORT.saturating_add(u16::try_from(client).unwrap_or(0));
     let last = if client.is_multiple_of(2) { 25 } else { 26 };
-    (
-        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port)),
-        SocketAddr::from((Ipv4Addr::new(198, 51, 100, last), 25)),
-    )
+    (SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port)), SocketAddr::from((Ipv4Addr::new(198, 51, 100, last), 25)))
 }
 
 /// Up to so many milliseconds, in nanoseconds.
@@ -175,3 +172,85 @@ const FIRST_PORT: u16 = 40_000;
 const MILLISECOND: i64 = 1_000_000;
 /// 2023-11-14T22:13:20Z.
 const FIRST_NANOS: i64 = 1_700_000_000_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use etherparse::{SlicedPacket, TransportSlice};
+
+    use super::*;
+
+    /// Source port and address octet of the server, control bits, sequence number, payload octets; without fragments.
+    fn seen(packets: &[KitPacket]) -> Vec<((u16, u8), u8, u32, usize)> {
+        packets
+            .iter()
+            .filter_map(|packet| {
+                let sliced = SlicedPacket::from_ethernet(&packet.data).unwrap();
+                let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { return None };
+                let bits = tcp.slice()[13];
+                let (from_server, net) = (tcp.source_port() == 25, &packet.data[26..34]);
+                let server = if from_server { net[3] } else { net[7] };
+                let client = if from_server { tcp.destination_port() } else { tcp.source_port() };
+                Some(((client, server), bits, tcp.sequence_number(), tcp.payload().len()))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_traffic() {
+        assert_eq!(mixed(7), mixed(7));
+        assert_ne!(mixed(7), mixed(8));
+    }
+
+    #[test]
+    fn packets_are_some_hundred_and_in_order() {
+        for seed in 0..100 {
+            let packets = mixed(seed);
+            assert!((50..2_000).contains(&packets.len()), "{seed}: {}", packets.len());
+            assert!(packets.is_sorted_by_key(|packet| packet.nanos));
+        }
+    }
+
+    #[test]
+    fn everything_happens_within_a_hundred_seeds() {
+        let (mut reused, mut syns_again, mut resets, mut again, mut fragments, mut idle, mut late) =
+            (0, 0, 0, 0, 0, 0, 0);
+        for seed in 0..100 {
+            let packets = mixed(seed);
+            fragments += packets.iter().filter(|packet| packet.data[20] & 0x20 != 0).count();
+            let mut last = HashMap::new();
+            let seen = seen(&packets);
+            let (mut syns, mut all, mut highest) = (HashMap::<_, HashSet<u32>>::new(), HashSet::new(), HashMap::new());
+            for &(tuple, bits, seq, octets) in &seen {
+                resets += usize::from(bits & 4 != 0);
+                if bits & 0x12 == 2 && !syns.entry(tuple).or_default().insert(seq) {
+                    syns_again += 1;
+                }
+                if octets > 0 {
+                    again += usize::from(!all.insert((tuple, seq, octets)));
+                    let before = highest.insert((tuple, bits & 2), seq);
+                    late +=
+                        usize::from(before.is_some_and(|before: u32| (1..3_000).contains(&before.wrapping_sub(seq))));
+                }
+            }
+            reused += syns.values().filter(|numbers| numbers.len() > 1).count();
+            for packet in &packets {
+                let pair = [&packet.data[26..30], &packet.data[34..38]].concat();
+                let before = last.insert(pair, packet.nanos).unwrap_or(packet.nanos);
+                idle += usize::from(packet.nanos - before > 600_000 * MILLISECOND);
+            }
+        }
+        for (name, count) in [
+            ("4-tuple used again", reused),
+            ("SYN sent again", syns_again),
+            ("reset", resets),
+            ("segment sent again", again),
+            ("fragment", fragments),
+            ("silence of ten minutes", idle),
+            ("segment late", late),
+        ] {
+            assert!(count > 10, "{name}: {count} times");
+        }
+    }
+}

@@ -126,7 +126,12 @@ impl Profile {
 
     /// Connections at a time.
     pub(super) const fn concurrent(self) -> usize {
-        if self.is_endless() { 1 } else { 16 }
+        match self {
+            Self::Elephant => 1,
+            // Each is some hundred kilobytes, or megabytes, long, and is brought to its end.
+            Self::OneOctetSegments | Self::Reversed | Self::EndlessLines => 4,
+            _ => 16,
+        }
     }
 
     pub(super) const fn port(self) -> u16 {
@@ -150,9 +155,11 @@ impl Profile {
             Self::StartTls => Habits { mails: (1, 3), security: Security::StartTls, ..rough },
             Self::ImplicitTls => Habits { security: Security::Implicit, ..small },
             Self::Reordered => Habits { mails: (1, 5), octets: (1_000, 60_000), ..rough },
-            Self::Elephant => {
-                Habits { mails: (1, 1), octets: if prng.one_in(8) { (1_000, 2_000_000) } else { (1_000, 20_000) }, ..small }
-            }
+            Self::Elephant => Habits {
+                mails: (1, 1),
+                octets: if prng.one_in(8) { (1_000, 2_000_000) } else { (1_000, 20_000) },
+                ..small
+            },
             Self::OneMailEach => Habits { octets: (1_000, 200_000), is_blank_before_path: true, ..small },
             Self::OneOctetSegments => Habits { mails: (1, 3), ..rough },
             Self::Reversed => Habits { mails: (1, 3), octets: (10_000, 100_000), ..rough },
