@@ -235,7 +235,7 @@ mod tests {
                 }
             }
             reused += syns.values().filter(|numbers| numbers.len() > 1).count();
-            for packet in &packets {
+            for packet in packets.iter().filter(|packet| packet.data.len() >= 38) {
                 let pair = [&packet.data[26..30], &packet.data[34..38]].concat();
                 let before = last.insert(pair, packet.nanos).unwrap_or(packet.nanos);
                 idle += usize::from(packet.nanos - before > 600_000 * MILLISECOND);
