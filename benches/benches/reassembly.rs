@@ -1,4 +1,5 @@
-//! From segments to stream events, in order and, the pathological twin, with every second segment early.
+//! From segments to stream events, next to the floor; pathological twins: every second segment early, one octet in each,
+//! a window's worth in reverse order.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
@@ -6,23 +7,32 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
+use benches::floor::{Slicing, floor};
 use benches::generator::{Profile, Truth, generate};
 use capture::{CaptureReader, Decoder, Segment};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use reassembly::{Flow, FlowEnd, FlowInfo, FlowLimits, FlowObserver, FlowTable, Interest, StreamEvent};
 
 fn reassembly(criterion: &mut Criterion) {
-    for profile in [Profile::LargeMails, Profile::SmallMails] {
+    for profile in PROFILES {
         let mut file = Vec::new();
         let truth = generate(profile, OCTETS, &mut file).expect("a vector takes all");
         let file: Arc<[u8]> = file.into();
         let in_order = segments(&file);
-        let swapped = with_pairs_swapped(&in_order);
         assert_eq!(in_order.len() as u64, truth.packets);
         let mut group = criterion.benchmark_group(format!("reassembly/{}", profile.name()));
         group.throughput(Throughput::Bytes(truth.octets));
-        group.bench_function("in order", |bencher| bencher.iter(|| follow(&in_order, &truth)));
-        group.bench_function("pairs swapped", |bencher| bencher.iter(|| follow(&swapped, &truth)));
+        group.bench_function("as captured", |bencher| bencher.iter(|| follow(&in_order, &truth)));
+        if matches!(profile, Profile::LargeMails | Profile::SmallMails) {
+            let swapped = with_pairs_swapped(&in_order);
+            group.bench_function("pairs swapped", |bencher| bencher.iter(|| follow(&swapped, &truth)));
+        }
+        group.bench_function("floor", |bencher| {
+            bencher.iter(|| {
+                let counts = floor(&*file, Slicing::Strict).expect("a whole file");
+                assert_eq!((counts.packets, counts.payload_octets), (truth.packets, truth.payload_octets));
+            });
+        });
         group.finish();
     }
 }
@@ -63,7 +73,7 @@ fn follow(segments: &[Segment<'_>], truth: &Truth) {
     segments.iter().for_each(|segment| table.push(segment, &mut counter));
     table.finish(&mut counter);
     assert_eq!((counter.flows, counter.closed), (truth.connections, truth.connections));
-    assert_eq!((counter.octets, counter.missing), (truth.payload_octets, 0));
+    assert_eq!((counter.octets, counter.missing), (truth.stream_octets, 0));
 }
 
 /// All segments of a capture, their payload lent from the whole file instead of the reader's buffer.
@@ -106,6 +116,17 @@ fn with_pairs_swapped<'a>(segments: &[Segment<'a>]) -> Vec<Segment<'a>> {
     swapped
 }
 
+/// Those whose connections all close, and have all octets.
+const PROFILES: [Profile; 8] = [
+    Profile::LargeMails,
+    Profile::SmallMails,
+    Profile::ShortConnections,
+    Profile::Reordered,
+    Profile::Elephant,
+    Profile::OneOctetSegments,
+    Profile::Reversed,
+    Profile::EndlessLines,
+];
 /// Octets of each capture.
 const OCTETS: u64 = 8_000_000;
 

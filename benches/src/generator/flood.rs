@@ -11,6 +11,8 @@ use super::wire::{Bits, Host, Wire};
 pub(super) enum Flood {
     /// SYNs, each from another address or port, and nothing behind them.
     Syn,
+    /// SYN and SYN/ACK, each pair from another address or port, and nothing behind them.
+    HalfOpen,
     /// Segments of one octet behind holes that are never filled, on a hundred connections that began like mail.
     OutOfOrder,
     /// First fragments of datagrams whose other fragments never come.
@@ -33,7 +35,11 @@ impl Flood {
             }
         }
         let steps = mails.iter().map(Connection::least_steps).sum::<u64>();
-        let packet = if self == Self::Fragments { FRAGMENT_OCTETS } else { SEGMENT_OCTETS };
+        let packet = match self {
+            Self::Fragments => FRAGMENT_OCTETS,
+            Self::HalfOpen => 2 * SEGMENT_OCTETS,
+            Self::Syn | Self::OutOfOrder => SEGMENT_OCTETS,
+        };
         let packets = octets / packet;
         // A mail's turn comes once in so many packets of the flood, so that they last about as long as it.
         let pause = (packets / (steps + 1)).max(1);
@@ -46,12 +52,17 @@ impl Flood {
         while !mails.is_empty() {
             go_on(&mut mails, wire, order)?;
         }
-        Ok(if self == Self::Syn { packets } else { hosts.len() as u64 })
+        Ok(if matches!(self, Self::Syn | Self::HalfOpen) { packets } else { hosts.len() as u64 })
     }
 
     fn packet<W: Write>(self, number: u64, hosts: &mut [Host], wire: &mut Wire<W>) -> io::Result<()> {
         match self {
             Self::Syn => wire.send(&mut flooder(number), &VICTIM, Bits::SYN, &[]),
+            Self::HalfOpen => {
+                let (mut client, mut server) = (flooder(number), VICTIM);
+                wire.send(&mut client, &server, Bits::SYN, &[])?;
+                wire.send(&mut server, &client, Bits::SYN_ACK, &[])
+            }
             Self::Fragments => wire.fragment(flooder(number).address, VICTIM.address, &[b'x'; 24]),
             Self::OutOfOrder => {
                 let host = (number % CONNECTIONS).try_into().ok().and_then(|index: usize| hosts.get_mut(index));

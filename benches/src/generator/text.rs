@@ -12,8 +12,8 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Lines of words, 20 to 76 octets long.
-    pub(super) fn words(prng: &mut Prng) -> Self {
-        Self::fill(|octets| {
+    pub(super) fn words(pool_octets: usize, prng: &mut Prng) -> Self {
+        Self::fill(pool_octets, |octets| {
             let end = octets.len() + prng.size(20, 70);
             while octets.len() < end {
                 octets.extend_from_slice(prng.pick(&WORDS).unwrap_or_default().as_bytes());
@@ -23,8 +23,8 @@ impl Lines {
     }
 
     /// Lines of 76 characters, as RFC 2045 §6.8 has them.
-    pub(super) fn base64(prng: &mut Prng) -> Self {
-        Self::fill(|octets| {
+    pub(super) fn base64(pool_octets: usize, prng: &mut Prng) -> Self {
+        Self::fill(pool_octets, |octets| {
             for _ in 0..76 {
                 let character = BASE64.get(prng.size(0, 63)).copied().unwrap_or(b'A');
                 octets.push(character);
@@ -32,9 +32,9 @@ impl Lines {
         })
     }
 
-    fn fill(mut line: impl FnMut(&mut Vec<u8>)) -> Self {
-        let (mut octets, mut starts) = (Vec::with_capacity(POOL_OCTETS + 100), vec![0]);
-        while octets.len() < POOL_OCTETS {
+    fn fill(pool_octets: usize, mut line: impl FnMut(&mut Vec<u8>)) -> Self {
+        let (mut octets, mut starts) = (Vec::with_capacity(pool_octets + 100), vec![0]);
+        while octets.len() < pool_octets {
             line(&mut octets);
             octets.extend_from_slice(b"\r\n");
             starts.push(octets.len());
@@ -53,7 +53,6 @@ impl Lines {
     }
 }
 
-const POOL_OCTETS: usize = 1 << 20;
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const WORDS: [&str; 24] = [
     "the",
