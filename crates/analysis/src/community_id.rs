@@ -3,33 +3,55 @@
 use std::net::{IpAddr, SocketAddr};
 
 use data_encoding::BASE64;
+use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
 
-/// `1:` and the base64 of the SHA-1 of seed (0), source address, destination address, protocol, a zero octet, source
-/// port and destination port, all in network byte order, where the smaller endpoint is the source.
-pub(crate) fn community_id(one: SocketAddr, other: SocketAddr) -> String {
-    let (source, destination) = if endpoint(one) <= endpoint(other) { (one, other) } else { (other, one) };
-    let mut hash = Sha1::new();
-    hash.update([0, 0]);
-    hash.update(address(source.ip()));
-    hash.update(address(destination.ip()));
-    hash.update([TCP, 0]);
-    hash.update(source.port().to_be_bytes());
-    hash.update(destination.port().to_be_bytes());
-    format!("1:{}", BASE64.encode(&hash.finalize()))
+/// The name of a connection: `1:` and the base64 of the SHA-1 of seed (0), source address, destination address, protocol,
+/// a zero octet, source port and destination port, all in network byte order, where the smaller endpoint is the source.
+///
+/// It is made where it is printed, because most commands print few sessions or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommunityId {
+    source: SocketAddr,
+    destination: SocketAddr,
+}
+
+impl CommunityId {
+    /// Of a connection between two endpoints, in whatever order.
+    pub(crate) fn of(one: SocketAddr, other: SocketAddr) -> Self {
+        let (source, destination) = if endpoint(&one) <= endpoint(&other) { (one, other) } else { (other, one) };
+        Self { source, destination }
+    }
+
+    fn text(&self) -> String {
+        let mut hash = Sha1::new();
+        hash.update([0, 0]);
+        for endpoint in [&self.source, &self.destination] {
+            match endpoint.ip() {
+                IpAddr::V4(ip) => hash.update(ip.octets()),
+                IpAddr::V6(ip) => hash.update(ip.octets()),
+            }
+        }
+        hash.update([TCP, 0]);
+        hash.update(self.source.port().to_be_bytes());
+        hash.update(self.destination.port().to_be_bytes());
+        let mut text = "1:".to_owned();
+        BASE64.encode_append(&hash.finalize(), &mut text);
+        text
+    }
+}
+
+impl Serialize for CommunityId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
 }
 
 const TCP: u8 = 6;
 
-fn endpoint(of: SocketAddr) -> (Vec<u8>, u16) {
-    (address(of.ip()), of.port())
-}
-
-fn address(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
+/// By address, then by port. Both ends of a connection have addresses of the same version.
+fn endpoint(of: &SocketAddr) -> (IpAddr, u16) {
+    (of.ip(), of.port())
 }
 
 #[cfg(test)]
@@ -39,7 +61,7 @@ mod tests {
     /// The TCP examples of the Community ID specification.
     #[test]
     fn examples_of_the_specification() {
-        let id = |a: &str, b: &str| community_id(a.parse().unwrap(), b.parse().unwrap());
+        let id = |a: &str, b: &str| CommunityId::of(a.parse().unwrap(), b.parse().unwrap()).text();
         let expected = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=";
         assert_eq!(id("128.232.110.120:34855", "66.35.250.204:80"), expected);
         assert_eq!(id("66.35.250.204:80", "128.232.110.120:34855"), expected);

@@ -26,7 +26,7 @@
 
 pub mod anomaly;
 pub mod cli;
-mod community_id;
+pub mod community_id;
 pub mod condition;
 mod connection;
 pub mod context;

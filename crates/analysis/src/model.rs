@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::anomaly::Anomaly;
+use crate::community_id::CommunityId;
 use crate::message::Message;
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
@@ -31,7 +32,7 @@ pub struct Session {
     /// Its port.
     pub server_port: u16,
     /// Community ID v1 with seed 0, which other tools print for the same connection.
-    pub community_id: String,
+    pub community_id: CommunityId,
     /// Through which tags, labels and tunnels its first packet came, outermost first.
     pub encapsulation: Vec<&'static str>,
     /// The proxies that the client had itself connected by, outermost first. The server of the 4-tuple is the first one.

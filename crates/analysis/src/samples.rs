@@ -50,7 +50,10 @@ pub(crate) fn session() -> Session {
         client_port: 40_000,
         server_ip: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 25)),
         server_port: 25,
-        community_id: String::new(),
+        community_id: crate::community_id::CommunityId::of(
+            ([192, 0, 2, 1], 40_000).into(),
+            ([198, 51, 100, 25], 25).into(),
+        ),
         encapsulation: vec![],
         proxied: vec![],
         first_seen: at(0),

@@ -8,14 +8,19 @@
 //!             start ──▶           end                the octets from start to end are known
 //! ```
 //!
-//! Behind a gap it begins anew. The ring grows with what is delivered, in powers of two, up to a limit.
+//! Behind a gap it begins anew. The ring grows with what is delivered, in powers of two, up to a limit. Of its memory only
+//! what was written is ever touched: most directions end before the ring is full, and to clear it cost more than to copy
+//! into it.
 
 use crate::Comparison;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct History {
+    /// What of it was written so far: shorter than `len` until it has gone round.
     ring: Vec<u8>,
+    /// The length of the ring, for which the memory is there.
+    len: usize,
     start: u64,
     end: u64,
     /// Where the last segments began, the oldest one at `oldest`.
@@ -47,13 +52,13 @@ impl History {
         }
         self.end += octets.len() as u64;
         // The beginning of what is longer than the ring would be overwritten by its end.
-        let last = octets.len().saturating_sub(self.ring.len());
+        let last = octets.len().saturating_sub(self.len);
         let kept = octets.get(last..).unwrap_or_default();
         let at = self.place(offset + last as u64);
-        let (front, back) = kept.split_at(kept.len().min(self.ring.len() - at));
+        let (front, back) = kept.split_at(kept.len().min(self.len - at));
         copy(&mut self.ring, at, front);
         copy(&mut self.ring, 0, back);
-        self.start = self.start.max(self.end.saturating_sub(self.ring.len() as u64));
+        self.start = self.start.max(self.end.saturating_sub(self.len as u64));
         grown
     }
 
@@ -64,7 +69,7 @@ impl History {
         if rest.is_empty() || at + rest.len() as u64 > self.end {
             return (octets.len(), None);
         }
-        let (front, back) = rest.split_at(rest.len().min(self.ring.len() - self.place(at)));
+        let (front, back) = rest.split_at(rest.len().min(self.len - self.place(at)));
         let is_here = |at: usize, octets: &[u8]| self.ring.get(at..).is_some_and(|ring| ring.starts_with(octets));
         let comparison = if is_here(self.place(at), front) && is_here(0, back) {
             Comparison::Same
@@ -84,30 +89,31 @@ impl History {
 
     /// Where the octet at this offset stands.
     fn place(&self, offset: u64) -> usize {
-        place(offset, self.ring.len())
+        place(offset, self.len)
     }
 
     fn grow(&mut self, octets: usize, limit: usize) -> usize {
         let largest = limit.checked_ilog2().map_or(0, |log| 1 << log);
-        if octets <= self.ring.len() || self.ring.len() == largest {
+        if octets <= self.len || self.len == largest {
             return 0;
         }
         // By four at least: most directions are either short, or soon at the limit.
-        let least = (self.ring.len() * GROWTH).max(LEAST_OCTETS);
+        let least = (self.len * GROWTH).max(LEAST_OCTETS);
         let wanted = octets.max(least).checked_next_power_of_two().unwrap_or(largest).min(largest);
-        let smaller = std::mem::replace(&mut self.ring, vec![0; wanted]);
+        let smaller = std::mem::replace(&mut self.ring, Vec::with_capacity(wanted));
+        let smaller_len = std::mem::replace(&mut self.len, wanted);
         let mut at = self.start;
         // In runs up to where the smaller ring wraps, which is where the larger one may.
-        while at < self.end && !smaller.is_empty() {
-            let from = place(at, smaller.len());
+        while at < self.end && smaller_len > 0 {
+            let from = place(at, smaller_len);
             let known = usize::try_from(self.end - at).unwrap_or(usize::MAX);
-            let run = known.min(smaller.len() - from);
+            let run = known.min(smaller_len - from);
             let to = self.place(at);
             copy(&mut self.ring, to, smaller.get(from..from + run).unwrap_or_default());
             at += run as u64;
         }
         // The first time this takes memory at all.
-        wanted - smaller.len() + if smaller.is_empty() { size_of::<Self>() } else { 0 }
+        wanted - smaller_len + if smaller_len == 0 { size_of::<Self>() } else { 0 }
     }
 }
 
@@ -116,10 +122,17 @@ fn place(offset: u64, len: usize) -> usize {
     usize::try_from(offset & (len as u64).saturating_sub(1)).unwrap_or(0)
 }
 
-fn copy(ring: &mut [u8], at: usize, octets: &[u8]) {
-    if let Some(place) = ring.get_mut(at..).and_then(|ring| ring.get_mut(..octets.len())) {
-        place.copy_from_slice(octets);
+/// Writes octets into a ring that has the memory for them.
+fn copy(ring: &mut Vec<u8>, at: usize, octets: &[u8]) {
+    if ring.len() < at && !octets.is_empty() {
+        // The first octets need not stand at its beginning.
+        ring.resize(at, 0);
     }
+    let (over, behind) = octets.split_at(octets.len().min(ring.len().saturating_sub(at)));
+    if let Some(place) = ring.get_mut(at..).and_then(|ring| ring.get_mut(..over.len())) {
+        place.copy_from_slice(over);
+    }
+    ring.extend_from_slice(behind);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::auth::AuthOutcome;
 use super::redaction::REDACTED;
 use super::{LimitsReached, SessionLimit, Stamp, StartTls, Time, TlsState, Tracker};
 use crate::anomaly::{AnomalyKind, Role};
-use crate::community_id::community_id;
+use crate::community_id::CommunityId;
 use crate::model::{Directions, End, Octets, Response, Session, Start, Transaction};
 use crate::session::Ending;
 use crate::tls;
@@ -129,7 +129,7 @@ impl Tracker {
             client_port: client.port(),
             server_ip: server.ip(),
             server_port: server.port(),
-            community_id: community_id(client, server),
+            community_id: CommunityId::of(client, server),
             encapsulation: info.encapsulation.iter().map(Carrier::name).collect(),
             proxied: self.proxied,
             first_seen: Time(info.first_seen),

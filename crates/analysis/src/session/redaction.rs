@@ -14,26 +14,13 @@ impl Dialogue {
     /// so may be what is no command behind something like AUTH, behind a challenge, or where either may be lost. A word
     /// that nobody types but base64 makes is hidden everywhere.
     pub(super) fn is_secret(&mut self, line: &CommandLine<'_>) -> bool {
-        let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
-        let first_word = line.argument.split(|&octet| octet == b' ').next().unwrap_or_default();
-        let resembles_auth = names_auth(line.verb)
-            || line.verb.eq_ignore_ascii_case(b"PASS")
-            || is_common_mechanism(line.verb)
-            || is_common_mechanism(first_word);
-        // What came before may have been AUTH or a challenge, and is not in the capture.
-        let context_is_lost = self.uncounted || self.replies_lost.is_some() || self.greeting.is_none();
-        let is_encoded = |word: &[u8]| looks_encoded(word) || (context_is_lost && may_be_encoded(word));
-        let is_secret = match line.known_verb() {
+        let known_verb = line.known_verb();
+        let is_secret = match known_verb {
             Some(verb) => verb.precedes_secret(),
-            None => {
-                resembles_auth
-                    || self.sasl_suspected
-                    || line.argument.split(|&octet| octet == b' ').any(looks_encoded)
-                    || (line.argument.is_empty() && is_encoded(line.verb))
-            }
+            None => self.may_be_credentials(line),
         };
         // A NOOP between the lines of a client that tries again changes nothing, nor does an empty line.
-        let is_pause = line.verb.is_empty() || line.known_verb() == Some(Verb::Noop);
+        let is_pause = line.verb.is_empty() || known_verb == Some(Verb::Noop);
         self.sasl_suspected = is_secret || (is_pause && self.sasl_suspected);
         if is_secret {
             self.secrets.remember(line.verb);
@@ -48,6 +35,22 @@ impl Dialogue {
         };
         self.secrets.remember(url);
         (is_secret || !url.is_empty()) && !self.options.reveal_secrets
+    }
+
+    /// Whether a line that no verb begins may be a password, a response, or an AUTH that is misspelt.
+    fn may_be_credentials(&self, line: &CommandLine<'_>) -> bool {
+        let names_auth = |verb: &[u8]| verb.windows(4).any(|part| part.eq_ignore_ascii_case(b"AUTH"));
+        let first_word = line.argument.split(|&octet| octet == b' ').next().unwrap_or_default();
+        // What came before may have been AUTH or a challenge, and is not in the capture.
+        let context_is_lost = self.uncounted || self.replies_lost.is_some() || self.greeting.is_none();
+        let is_encoded = |word: &[u8]| looks_encoded(word) || (context_is_lost && may_be_encoded(word));
+        self.sasl_suspected
+            || names_auth(line.verb)
+            || line.verb.eq_ignore_ascii_case(b"PASS")
+            || is_common_mechanism(line.verb)
+            || is_common_mechanism(first_word)
+            || line.argument.split(|&octet| octet == b' ').any(looks_encoded)
+            || (line.argument.is_empty() && is_encoded(line.verb))
     }
 
     pub(super) fn parameter(&self, line: &CommandLine<'_>, is_secret: bool) -> Option<SmolStr> {

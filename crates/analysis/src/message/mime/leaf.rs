@@ -203,7 +203,8 @@ impl Digests {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ends {
     pub(super) head: Vec<u8>,
-    /// At least the last [`ENDS_OCTETS`] octets, of which the head may have some.
+    /// Of a body that is longer than the head at least the last [`ENDS_OCTETS`] octets, of which the head may have some.
+    /// Most bodies are shorter, and are not copied twice.
     pub(super) tail: Vec<u8>,
 }
 
@@ -213,8 +214,15 @@ pub(super) const ENDS_OCTETS: usize = 4096;
 impl Ends {
     pub(super) fn push(&mut self, octets: &[u8]) {
         let room = ENDS_OCTETS.saturating_sub(self.head.len());
-        self.head.extend_from_slice(octets.get(..room).unwrap_or(octets));
-        let last = octets.get(octets.len().saturating_sub(ENDS_OCTETS)..).unwrap_or_default();
+        let (front, behind) = octets.split_at_checked(room).unwrap_or((octets, &[]));
+        self.head.extend_from_slice(front);
+        if behind.is_empty() {
+            return;
+        }
+        if self.tail.is_empty() {
+            self.tail.extend_from_slice(&self.head);
+        }
+        let last = behind.get(behind.len().saturating_sub(ENDS_OCTETS)..).unwrap_or_default();
         if self.tail.len() + last.len() > 4 * ENDS_OCTETS {
             let before = self.tail.len().saturating_sub(ENDS_OCTETS);
             self.tail.drain(..before);
@@ -224,7 +232,8 @@ impl Ends {
 
     /// The last octets.
     pub(super) fn tail(&self) -> &[u8] {
-        self.tail.get(self.tail.len().saturating_sub(ENDS_OCTETS)..).unwrap_or_default()
+        let all = if self.tail.is_empty() { &self.head } else { &self.tail };
+        all.get(all.len().saturating_sub(ENDS_OCTETS)..).unwrap_or_default()
     }
 }
 
@@ -274,5 +283,17 @@ mod tests {
         assert_eq!(ends.head, octets[..ENDS_OCTETS]);
         assert_eq!(ends.tail(), &octets[octets.len() - ENDS_OCTETS..]);
         assert!(ends.tail.len() <= 4 * ENDS_OCTETS);
+    }
+
+    #[test]
+    fn the_last_octets_are_known_however_long_the_body_is() {
+        let octets: Vec<u8> = (0..=250).cycle().take(3 * ENDS_OCTETS).collect();
+        for len in [0, 1, ENDS_OCTETS - 1, ENDS_OCTETS, ENDS_OCTETS + 1, 2 * ENDS_OCTETS, 3 * ENDS_OCTETS] {
+            for piece in [1, 700, ENDS_OCTETS, octets.len()] {
+                let mut ends = Ends::default();
+                octets[..len].chunks(piece).for_each(|piece| ends.push(piece));
+                assert_eq!(ends.tail(), &octets[len.saturating_sub(ENDS_OCTETS)..len], "{len} in pieces of {piece}");
+            }
+        }
     }
 }
