@@ -110,6 +110,8 @@ pub(crate) struct Dialogue {
     /// What is not kept.
     pub(super) further: Option<Box<Further>>,
     pub(super) limits: LimitsReached,
+    /// The last command that a reply was paired with.
+    pub(super) last_answered: Option<usize>,
     /// Where all octets of messages are kept, if they are.
     pub(super) spool: Option<Spool>,
 }
@@ -156,6 +158,7 @@ impl Dialogue {
             chunks_may_be_lost: false,
             command_count: 0,
             data_command: None,
+            last_answered: None,
             further: None,
             limits: LimitsReached::default(),
             spool: None,
@@ -349,6 +352,10 @@ impl Dialogue {
         let Some(pending) = self.queue.pop() else {
             return self.reply_to_nobody(response, reply, at);
         };
+        if self.is_before_answered(pending.place.command) {
+            self.keep_reply(response);
+            return self.apply(pending, None);
+        }
         response.command = pending.place.command;
         self.anomalies.of_answer(&pending.kind, reply, at, self.replies_lost.is_none(), &self.secrets);
         self.keep_reply(response.clone());
@@ -441,6 +448,11 @@ impl Dialogue {
             if let Some((_, of_auth)) = self.exchange.as_ref().filter(|_| response.class() != 3) {
                 // It ends the exchange, the end of which is lost.
                 let command = of_auth.command;
+                if self.is_before_answered(command) {
+                    self.finish_auth(None);
+                    self.keep_reply(response);
+                    return Next::Commands;
+                }
                 self.finish_auth(Some(response.code));
                 self.keep_reply(Response { command, ..response });
                 return Next::Commands;
@@ -480,8 +492,9 @@ impl Dialogue {
             self.settle_go_ahead(place);
             self.enqueue(Kind::EndOfData(body), place, Stamp { acknowledged: None, ..at });
         }
+        let command = self.queue.front().and_then(|pending| pending.place.command);
         let is_certain = self.replies_lost.is_none() || queue_id(&response.parameter).is_some();
-        if !is_certain {
+        if !is_certain || self.is_before_answered(command) {
             // It may be to a command behind the message, of which nothing is in the capture either.
             self.keep_reply(response);
             self.unanswered();
@@ -489,7 +502,6 @@ impl Dialogue {
             return Next::Commands;
         }
         // The reply is told with the command, and decides without it.
-        let command = self.queue.front().and_then(|pending| pending.place.command);
         self.keep_reply(Response { command, ..response.clone() });
         if let Some(pending) = self.queue.pop() {
             self.apply_end_of_data(pending, Some(&response));

@@ -124,6 +124,7 @@ impl Dialogue {
         for (index, mut response) in unsure.into_iter().skip(others) {
             let Some(pending) = self.queue.pop() else { return };
             response.command = pending.place.command;
+            self.last_answered = self.last_answered.max(response.command);
             if let Some(kept) = self.responses.get_mut(index) {
                 kept.command = response.command;
             }
@@ -205,6 +206,13 @@ impl Dialogue {
         }
     }
 
+    /// Whether a command stands before the last one that a reply was paired with. Replies come in the order of the commands
+    /// (RFC 2920 §3.1), so this reply is not to it, or that one was not: it is paired with none, and decides nothing. This
+    /// happens where both sides have gaps, and of two DATA the earlier one was given the message of the later one.
+    pub(super) fn is_before_answered(&self, command: Option<usize>) -> bool {
+        command.is_some_and(|command| self.last_answered > Some(command))
+    }
+
     /// Whether replies are lost, and this one may be to any of several commands: it is paired with none rather than with
     /// a wrong one. What the client does next says that they have all been answered.
     pub(super) fn is_ambiguous(&self, code: u16) -> bool {
@@ -253,5 +261,44 @@ mod tests {
         assert!(!dialogue.is_ambiguous(250), "no reply is lost");
         dialogue.replies_lost = Some(9);
         assert!(dialogue.is_ambiguous(250) && !dialogue.is_ambiguous(221));
+    }
+
+    /// RFC 2920 §3.1: replies come in the order of the commands. A message that was given to a DATA before the last one
+    /// answered has no reply any more: it is told as nobody's, and does not refuse the mail.
+    #[test]
+    fn the_end_of_a_message_behind_a_later_data_takes_no_reply() {
+        let answered = |of_message: usize| {
+            let mut dialogue = dialogue(vec![]);
+            let place = |command| Place { command: Some(command), timestamp: crate::output::time::Time::default() };
+            let at = Stamp { offset: 0, timestamp: crate::output::time::Time::default(), acknowledged: None };
+            dialogue.commands_lost(at, 9);
+            dialogue.unanswered();
+            for _ in 0..3 {
+                let command = crate::model::Command {
+                    command: "DATA".into(),
+                    parameter: None,
+                    timestamp: crate::output::time::Time::default(),
+                };
+                dialogue.commands.push(command);
+            }
+            dialogue.enqueue(Kind::Data, place(1), at);
+            let body = crate::message::Body::new(crate::message::MessageOptions::default());
+            dialogue.enqueue(Kind::EndOfData(body), place(of_message), at);
+            for reply in ["354 go\r\n", "554 no\r\n"] {
+                let mut decoder = smtp_parser::ServerDecoder::new(smtp_parser::LineLimits::default());
+                let Some(smtp_parser::SmtpEvent::Reply(reply)) = decoder.step(reply.as_bytes()).event else {
+                    panic!("a reply")
+                };
+                dialogue.reply(&reply, at);
+            }
+            assert_eq!(dialogue.outstanding(), 0);
+            dialogue.transactions.end(crate::transaction::Ending::Unseen);
+            let (mails, ..) = dialogue.transactions.into_parts();
+            let [mail] = mails.try_into().expect("one transaction");
+            (dialogue.responses.iter().map(|reply| reply.command).collect::<Vec<_>>(), mail.outcome)
+        };
+        use crate::model::Outcome::{Incomplete, Rejected};
+        assert_eq!(answered(1), (vec![Some(1), Some(1)], Rejected));
+        assert_eq!(answered(0), (vec![Some(1), None], Incomplete));
     }
 }

@@ -58,6 +58,7 @@ impl Dialogue {
 
     /// The reply is kept with the command it answers, or counted where there are too many or that one is not kept.
     pub(super) fn keep_reply(&mut self, response: Response) {
+        self.last_answered = self.last_answered.max(response.command);
         let has_its_command = response.command.is_none_or(|command| command < self.commands.len());
         if has_its_command && self.responses.len() < self.options.records_limit.max(1) {
             self.responses.push(response);
