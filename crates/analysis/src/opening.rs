@@ -474,10 +474,11 @@ mod tests {
     /// The same on a port that says nothing, where 250 behind an end of data shows what it is; in one segment, and in many.
     #[test]
     fn picked_up_off_the_ports_of_mail_a_long_message_is_read_to_its_end() {
-        let line = "A line of a message.\r\nGet another.\r\n220 mx ESMTP\r\n250 ok\r\nQUIT\r\n";
+        let line = "A line of a message, too.\r\nGet another.\r\n220 mx ESMTP\r\n250 ok\r\nQUIT\r\n";
         let text = line.repeat(1000);
         let begin = [(Role::Server, "eued\r\n"), (Role::Client, "ext\r\n")];
-        let in_pieces: Vec<_> = std::iter::repeat_n((Role::Client, line), 1000).collect();
+        // What is kept begins at another line each time.
+        let in_pieces: Vec<_> = text.split_inclusive('\n').map(|line| (Role::Client, line)).collect();
         let behind = [
             (Role::Client, "the end\r\n.\r\n"),
             (Role::Server, "250 ok queued\r\n"),
