@@ -146,11 +146,17 @@ impl Script {
             self.reply(refusal, Some(index), form);
             return false;
         }
-        self.reply(354, Some(index), form);
+        // RFC 5321 §4.1.1.4 has 354 here; behind anything else that refuses nothing, what is no command is a message.
+        let is_let = how & 24 != 24;
+        self.reply(if is_let { 354 } else { 250 }, Some(index), form);
         if !comes_early {
             self.end_turn();
         }
         let mut message = (0, 3);
+        if !is_let {
+            self.client.extend_from_slice(b"a\r\n");
+            message = (3, 6);
+        }
         for _ in 0..how / 32 {
             let lines = ["Subject: x", "", "..", "..a", "RSET", "QUIT", "a.", "250 ok", "BDAT 9 LAST", "\u{fc}\0"];
             let line = lines[usize::from(choices.next()) % lines.len()];

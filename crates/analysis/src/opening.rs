@@ -49,6 +49,10 @@ const OPENING_OCTETS: usize = 8192;
 /// Events that are kept meanwhile.
 const OPENING_TURNS: usize = 1024;
 
+/// Octets that may be those of a message and are passed over on other ports than those of mail, where any text may be on its
+/// way. Servers of mail take 10 to 50 MiB as they are configured when installed, or by large providers.
+const LONGEST_MESSAGE: u64 = 64 << 20;
+
 /// Proxies of a connection, each behind the other. Whoever goes through more is not followed.
 const PROXIES: usize = 8;
 
@@ -88,20 +92,40 @@ impl Opening {
             || self.turns.len() > OPENING_TURNS
     }
 
-    /// Drops what is not needed to find the end of a message, where it is worthwhile to go on: a connection to a port of mail
-    /// that was going on when the capture began may be in the middle of one.
+    /// Drops what is not needed to find the end of a message, where it is worthwhile to go on: a connection that was going on
+    /// when the capture began may be in the middle of one. On a port of mail it may be, whatever it looks like.
     pub(crate) fn slides(&mut self, flow: &FlowInfo) -> bool {
         let is_told = |client| self.pick_up(client, true) != PickUp::Unknown;
-        if self.is_from_start(flow) || !self.is_on_mail_port(flow) || Direction::BOTH.into_iter().any(is_told) {
+        if self.is_from_start(flow) {
             return false;
         }
-        for direction in Direction::BOTH {
-            let side = self.side(direction);
-            let needed_from = pickup::needed_from(&side.octets);
-            self.strip(direction, needed_from);
-            self.side_mut(direction).passed_over += needed_from as u64;
+        if !self.is_on_mail_port(flow) {
+            let client = Direction::BOTH.into_iter().find(|&client| self.may_be_amid_message(client));
+            client.into_iter().for_each(|client| self.pass_over(client));
+            return client.is_some() && !self.is_full();
         }
+        if Direction::BOTH.into_iter().any(is_told) {
+            return false;
+        }
+        Direction::BOTH.into_iter().for_each(|direction| self.pass_over(direction));
         !self.is_full()
+    }
+
+    /// Whether a side sends what reads like a message, and the other one has been silent since.
+    fn may_be_amid_message(&self, client: Direction) -> bool {
+        let speaks = |who| move |turn: &Turn| matches!(turn, Turn::Octets { direction, .. } if *direction == who);
+        let is_silent = self.turns.iter().rposition(speaks(!client)) < self.turns.iter().position(speaks(client));
+        let side = self.side(client);
+        is_silent
+            && side.passed_over <= LONGEST_MESSAGE
+            && pickup::reads_like_message(&side.octets)
+            && matches!(self.pick_up(client, true), PickUp::Unknown | PickUp::Message { .. })
+    }
+
+    fn pass_over(&mut self, direction: Direction) {
+        let needed_from = pickup::needed_from(&self.side(direction).octets);
+        self.strip(direction, needed_from);
+        self.side_mut(direction).passed_over += needed_from as u64;
     }
 
     /// `is_final` where no more will be kept.
@@ -135,6 +159,7 @@ impl Opening {
         let heard = |client: Direction| Heard {
             octets: &self.side(client).octets,
             breaks: &self.side(client).breaks,
+            is_amid_text: self.side(client).passed_over > 0,
             pick_up: if from_start { PickUp::Unknown } else { self.pick_up(client, is_final) },
         };
         Evidence {
@@ -309,7 +334,7 @@ mod tests {
     use super::*;
     use crate::anomaly::{AnomalyKind, Role};
     use crate::model::{ClaimSource, Outcome, ProxyProtocol, Session};
-    use crate::samples::{OPENING, conversation, midstream, opened, sessions_of, talk};
+    use crate::samples::{OPENING, conversation, midstream, midstream_on, opened, sessions_of, talk};
     use crate::session::Options;
 
     fn verbs(session: &Session) -> Vec<&str> {
@@ -444,6 +469,77 @@ mod tests {
         let octets = text.len() + "* an item\r\nGET it\r\nthe end\r\n".len();
         assert_eq!((message.bytes, message.complete), (octets as u64, false));
         assert_eq!(next.mail_from.as_deref(), Some("a@x"));
+    }
+
+    /// The same on a port that says nothing, where 250 behind an end of data shows what it is; in one segment, and in many.
+    #[test]
+    fn picked_up_off_the_ports_of_mail_a_long_message_is_read_to_its_end() {
+        let line = "A line of a message, too.\r\nGet another.\r\n220 mx ESMTP\r\n250 ok\r\nQUIT\r\n";
+        let text = line.repeat(1000);
+        let begin = [(Role::Server, "eued\r\n"), (Role::Client, "ext\r\n")];
+        // What is kept begins at another line each time.
+        let in_pieces: Vec<_> = text.split_inclusive('\n').map(|line| (Role::Client, line)).collect();
+        let behind = [
+            (Role::Client, "the end\r\n.\r\n"),
+            (Role::Server, "250 ok queued\r\n"),
+            (Role::Client, "MAIL FROM:<a@x>\r\n"),
+            (Role::Server, "250 ok\r\n"),
+        ];
+        let at_once = [(Role::Client, text.as_str())];
+        for (turns, begun) in [(&at_once[..], &begin[1..]), (&in_pieces, &begin[1..]), (&in_pieces, &begin)] {
+            let (sessions, reached) = midstream_on(10_025, &[begun, turns, &behind].concat());
+            assert_eq!(reached.by_name().find(|(_, count)| *count > 0), None);
+            let [session] = sessions.try_into().expect("one session");
+            assert_eq!((verbs(&session).as_slice(), session.server_port), (["MAIL"].as_slice(), 10_025));
+            let [rest, next] = session.transactions.try_into().expect("two transactions");
+            assert_eq!((rest.outcome, next.mail_from.as_deref()), (Outcome::Accepted, Some("a@x")));
+            let message = rest.message.expect("the rest of a message");
+            let octets = text.len() + "ext\r\nthe end\r\n".len();
+            assert_eq!((message.bytes, message.complete), (octets as u64, false));
+        }
+    }
+
+    /// What ends in the octets that fill the opening is waited for, too, in whatever segments it comes.
+    #[test]
+    fn picked_up_off_the_ports_of_mail_the_reply_is_waited_for() {
+        for before in 8150..8250 {
+            let text = format!("{}\r\n", "x".repeat(48)).repeat(200);
+            let text = format!("{}\r\n.\r\n", &text[..before]);
+            let turns = [(Role::Client, text.as_str()), (Role::Server, "250 ok\r\n"), (Role::Client, "QUIT\r\n")];
+            assert_eq!(midstream_on(10_025, &turns).0.len(), 1, "{before}");
+        }
+    }
+
+    /// What is no message, or answered as none is, costs nothing from the opening's limit on.
+    #[test]
+    fn other_texts_off_the_ports_of_mail_are_no_sessions() {
+        let of = |line: &str, answer: &'static str| {
+            let text = line.repeat(20_000 / line.len());
+            let turns = [(Role::Client, text.as_str()), (Role::Client, "\r\n.\r\n"), (Role::Server, answer)];
+            let (sessions, reached) = midstream_on(10_025, &turns);
+            assert!(sessions.is_empty(), "{line}{answer}");
+            reached.by_name().map(|(_, count)| count).sum::<u64>()
+        };
+        assert_eq!(of("an article\r\n", "240 posted\r\n"), 0, "RFC 3977 §6.3.1");
+        assert_eq!(of("a mail\r\n", "RETR 2\r\n"), 0, "RFC 1939 §5, from the server");
+        assert_eq!(of("a page\n", "250 ok\r\n"), 1);
+        assert_eq!(of(&"x".repeat(1000), "250 ok\r\n"), 1);
+        let talk: Vec<_> = [(Role::Client, "PRIVMSG a :b\r\n"), (Role::Server, ":c NOTICE d :e\r\n")].repeat(600);
+        let (sessions, reached) = midstream_on(10_025, &talk);
+        assert!(sessions.is_empty() && reached.by_name().any(|counted| counted == ("opening", 1)));
+    }
+
+    #[test]
+    fn no_longer_text_is_passed_over_off_the_ports_of_mail_than_the_limit() {
+        let text = format!("{}\r\n", "x".repeat(62)).repeat(1024);
+        let behind = |segments| {
+            let text = std::iter::repeat_n((Role::Client, text.as_str()), segments);
+            let end = [(Role::Client, ".\r\n"), (Role::Server, "250 ok\r\n")];
+            let (sessions, reached) = midstream_on(10_025, &text.chain(end).collect::<Vec<_>>());
+            (sessions.len(), reached.by_name().find(|(_, count)| *count > 0))
+        };
+        let most = usize::try_from(LONGEST_MESSAGE).expect("a length") / text.len();
+        assert_eq!((behind(most), behind(most + 2)), ((1, None), (0, Some(("opening", 1)))));
     }
 
     /// RFC 5321 §4.1.1.4: between the 354 and the end of data there are no commands, whatever a message quotes, in however

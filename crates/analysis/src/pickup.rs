@@ -124,6 +124,13 @@ pub(crate) fn needed_from(octets: &[u8]) -> usize {
     }
 }
 
+/// Whether these are lines of a message, as far as they have ended: RFC 5321 §2.3.8 has lines end in CRLF and nothing else,
+/// and §4.5.3.1.6 no line be longer than 1000 octets. NUL is in no text.
+pub(crate) fn reads_like_message(octets: &[u8]) -> bool {
+    let is_line = |line: &[u8]| line.len() <= LONGEST_LINE && (line.ends_with(b"\r\n") || !line.ends_with(b"\n"));
+    octets.split_inclusive(|&octet| octet == b'\n').all(is_line) && memchr::memchr(0, octets).is_none()
+}
+
 /// RFC 5321 §4.1.1.4:
 /// > The mail data are terminated by a line containing only a period, that is, the character sequence "<CRLF>.<CRLF>"
 const END_OF_DATA: &[u8] = b"\r\n.\r\n";
@@ -289,6 +296,13 @@ mod tests {
         assert_eq!(needed_from(b"text\r\nmore\r\n.\r\nQUIT\r\n"), 10);
         assert_eq!(needed_from(b"text\r\nmore\r\npart"), 10);
         assert_eq!(needed_from(&[b'x'; 5000]), 4000, "a line without end");
+    }
+
+    #[test]
+    fn a_message_has_lines() {
+        let reads = |text: &str| reads_like_message(text.as_bytes());
+        assert!(reads("text\r\n\r\n\u{1b}$B\r\npart") && reads(&"x".repeat(1000)));
+        assert!(!reads("<p>\n") && !reads("a\0\r\n") && !reads(&"x".repeat(1001)));
     }
 
     #[test]

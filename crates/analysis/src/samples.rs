@@ -159,17 +159,27 @@ pub(crate) fn conversation(options: Options, turns: &[(Role, &str)]) -> (Vec<Ses
 
 /// The sessions found in these turns of a connection whose handshake was not captured.
 pub(crate) fn midstream(turns: &[(Role, &str)]) -> Vec<Session> {
+    midstream_on(25, turns).0
+}
+
+/// The same on this port of the server, and how often limits were reached.
+pub(crate) fn midstream_on(port: u16, turns: &[(Role, &str)]) -> (Vec<Session>, LimitsReached) {
     let mut sessions = Vec::new();
     let mut observer = Observer::new(Options::default(), &mut sessions);
-    deliver(&mut observer, FlowStart::Midstream, turns);
-    sessions
+    deliver_to(port, &mut observer, FlowStart::Midstream, turns);
+    let reached = observer.limits_reached();
+    (sessions, reached)
 }
 
 /// Shows the turns to an observer of connections.
 pub(crate) fn deliver<O: FlowObserver>(observer: &mut O, start: FlowStart, turns: &[(Role, &str)]) {
+    deliver_to(25, observer, start, turns);
+}
+
+fn deliver_to<O: FlowObserver>(port: u16, observer: &mut O, start: FlowStart, turns: &[(Role, &str)]) {
     let mut table = FlowTable::new(FlowLimits::default());
     let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
-    let server = SocketAddr::from(([198, 51, 100, 25], 25));
+    let server = SocketAddr::from(([198, 51, 100, 25], port));
     let (mut of_client, mut of_server, mut second) = (0, 0, 0);
     let mut push = |role: Role, flags: Flags, text: &str| {
         let is_client = role == Role::Client;

@@ -280,9 +280,23 @@ impl Transactions {
             && !then_one_for_all
             && let Some(decisive) = open.decisive_so_far.take()
         {
-            self.decide(&decisive);
+            let of_others = open.answered_one_by_one.iter().filter_map(|&index| open.transaction.recipients.get(index));
+            let are_lost = of_others.into_iter().any(|recipient| recipient.outcome == RecipientOutcome::Unknown);
+            if are_lost && decisive.class() != 2 {
+                // One of those whose replies are lost may have got the mail.
+                self.end(Ending::Unseen);
+            } else {
+                self.decide(&decisive);
+            }
         }
         more || then_one_for_all
+    }
+
+    /// One of several replies to a message, of which it is not known whose it is: a success is one for the mail.
+    pub(crate) fn recipient_reply_to_any(&mut self, reply: &Response) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.decisive_so_far.is_none() && reply.class() == 2) {
+            open.decisive_so_far = Some(reply.clone());
+        }
     }
 
     /// Another reply behind the one to a message: RFC 2033 §4.2 has one "for each previously successful RCPT command". Returns
@@ -290,10 +304,11 @@ impl Transactions {
     pub(crate) fn answer_again(&mut self, first: &Response, reply: &Response) -> Option<bool> {
         let is_first = |last: &Response| (last.timestamp, last.command) == (first.timestamp, first.command);
         let is_whole = |last: &&mut Transaction| {
-            let accepted = last.recipients.iter().filter(|recipient| recipient.outcome == RecipientOutcome::Accepted);
+            // The replies to RCPT may be lost.
+            let taken = last.recipients.iter().filter(|recipient| may_be_taken(recipient));
             let is_cut =
                 last.message.as_ref().is_none_or(|message| message.cut.is_some()) || last.further_recipients > 0;
-            last.final_response.as_ref().is_some_and(is_first) && accepted.count() > 1 && !is_cut
+            last.final_response.as_ref().is_some_and(is_first) && taken.count() > 1 && !is_cut
         };
         if self.open.is_some() || self.further.is_some() {
             return None;
@@ -365,6 +380,16 @@ impl Transactions {
     /// Whether one of its recipients was taken by RCPT, or may have been.
     pub(crate) fn has_taken_recipients(&self) -> bool {
         self.open.iter().flat_map(|open| &open.transaction.recipients).any(may_be_taken)
+    }
+
+    /// Whether more than one of its recipients was taken by RCPT, or may have been.
+    pub(crate) fn has_several_recipients(&self) -> bool {
+        self.open
+            .iter()
+            .flat_map(|open| &open.transaction.recipients)
+            .filter(|rcpt| may_be_taken(rcpt))
+            .nth(1)
+            .is_some()
     }
 
     /// Whether it is not known how many replies to a message are to come.
@@ -531,9 +556,11 @@ impl Open {
     /// The outcome, where no reply to the end of the message decided it.
     fn conclude(mut self, ending: Ending) -> Transaction {
         if self.counted.is_some_and(|count| count < self.answered_one_by_one.len()) {
-            // Whose these replies are is not known.
+            // Whose these replies are is not known, but by the address they name.
             for &index in &self.answered_one_by_one {
-                if let Some(recipient) = self.transaction.recipients.get_mut(index) {
+                let recipient = self.transaction.recipients.get_mut(index);
+                let is_named = |it: &Recipient| it.parameter.as_ref().is_some_and(|text| names(text, &it.address));
+                if let Some(recipient) = recipient.filter(|recipient| !is_named(recipient)) {
                     recipient.outcome = RecipientOutcome::Unknown;
                     (recipient.code, recipient.enhanced_code, recipient.parameter) = (None, None, None);
                 }

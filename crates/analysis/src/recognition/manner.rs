@@ -9,6 +9,8 @@ pub(super) enum Begins {
     AtStart,
     /// The first line may lack its beginning; the one behind it counts as the first.
     Midstream,
+    /// In a text of many lines, of which none is one of a dialogue.
+    AmidText,
     /// It is worthwhile to pass over more lines, which may be those of a message.
     MidstreamOnMailPort,
 }
@@ -50,6 +52,9 @@ impl Side {
         let mut side = Self { manner: Manner::Unclear, replies: 0, is_of_mail: false };
         if octets.is_empty() {
             return Self { manner: Manner::Silent, ..side };
+        }
+        if begins == Begins::AmidText {
+            return Self { manner: Manner::Words, ..side };
         }
         // RFC 8446 §5.1: a record of TLS, whose handshake was not captured.
         if begins != Begins::AtStart && matches!(octets, [20..=23, 3, 0..=4, ..]) {

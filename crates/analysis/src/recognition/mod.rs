@@ -53,6 +53,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) octets: &'a [u8],
     /// Where octets are missing in between.
     pub(crate) breaks: &'a [usize],
+    /// Text before them, which may be that of a message, was passed over.
+    pub(crate) is_amid_text: bool,
     /// Where it can be read as a client, if these are not the first octets of the dialogue.
     pub(crate) pick_up: PickUp,
 }
@@ -148,6 +150,7 @@ impl Evidence<'_> {
     fn side(&self, heard: Heard) -> Side {
         let begins = match (self.from_start, self.on_mail_port()) {
             (true, _) => Begins::AtStart,
+            (false, false) if heard.is_amid_text => Begins::AmidText,
             (false, false) => Begins::Midstream,
             (false, true) => Begins::MidstreamOnMailPort,
         };
@@ -232,7 +235,7 @@ mod tests {
     use crate::pickup::Said;
 
     fn heard(octets: &[u8]) -> Heard<'_> {
-        Heard { octets, breaks: &[], pick_up: PickUp::Unknown }
+        Heard { octets, breaks: &[], is_amid_text: false, pick_up: PickUp::Unknown }
     }
 
     fn judge(originator: &str, responder: &str, responder_port: u16, is_final: bool) -> Verdict {

@@ -34,9 +34,14 @@ impl Dialogue {
                 self.transactions.data(place, response);
                 let presumed = self.presumed.take_if(|(command, _)| place.command == Some(*command));
                 return match (response.map(Response::class), presumed) {
+                    (Some(2), Some(_)) => {
+                        self.transactions.data_was_taken();
+                        Next::Unchanged
+                    }
                     (None | Some(3), Some(_)) => Next::Unchanged,
                     (Some(_), Some((_, at))) => self.refuse_presumed(at),
                     (Some(3), None) => Next::Content,
+                    (Some(2), None) => Next::MessageOrCommands,
                     (Some(_), None) => Next::Commands,
                     (None, None) => Next::Unchanged,
                 };
@@ -141,11 +146,13 @@ impl Dialogue {
                 if let Some(response) = response.filter(|_| self.replies_lost.is_some()) {
                     // One of those before it may be lost: it is whose it says.
                     let Some(named) = self.transactions.named_recipient(answered, response) else {
+                        self.transactions.recipient_reply_to_any(response);
                         let kind = Kind::RecipientReplies { answered, then_one_for_all };
                         self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
                         return;
                     };
                     answered = named;
+                    self.lmtp |= !then_one_for_all;
                 }
                 let more = response
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
@@ -161,7 +168,24 @@ impl Dialogue {
     /// Whether this is the first of several replies to a message. RFC 2033 §4.2: one for each RCPT that was taken; where
     /// none was, a reply can only be to the message.
     fn answers_recipients(&self, response: Option<&Response>) -> bool {
-        self.lmtp && response.is_some() && self.transactions.has_taken_recipients()
+        let Some(response) = response else { return false };
+        self.lmtp && self.transactions.has_taken_recipients() || self.may_answer_recipient(response)
+    }
+
+    /// Whether a reply behind lost ones may be that to one of several recipients: what the client greeted with is not known,
+    /// and SMTP has no other reply to a message that could be lost before this one. A server of LMTP does not greet as one
+    /// of SMTP.
+    fn may_answer_recipient(&self, response: &Response) -> bool {
+        let is_smtp = || {
+            let greeting = self.greeting.as_ref().map_or("", |greeting| &greeting.parameter);
+            let mut words = greeting.split(|c: char| !c.is_ascii_alphanumeric());
+            words.any(|word| word.eq_ignore_ascii_case("SMTP") || word.eq_ignore_ascii_case("ESMTP"))
+        };
+        self.replies_lost.is_some()
+            && self.helo.is_none()
+            && matches!(response.class(), 2 | 4 | 5)
+            && self.transactions.has_several_recipients()
+            && !is_smtp()
     }
 
     /// LMTP: the first of the replies to a message (RFC 2033 §4.2 and §4.3).

@@ -31,7 +31,7 @@ pub(super) fn begins_like_handshake(bytes: &[u8]) -> bool {
 }
 
 /// Octets of X-ANONYMOUSTLS.
-const LONGEST_VERB: usize = 14;
+pub(super) const LONGEST_VERB: usize = 14;
 
 #[cfg(test)]
 mod tests {

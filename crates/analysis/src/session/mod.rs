@@ -152,6 +152,8 @@ enum Awaited {
     Blob(u64),
     /// Behind TURN and ATRN, who speaks commands from now on.
     Roles,
+    /// Nothing more: DATA has been answered as if it were done, and the client's own next words tell.
+    FirstLine,
     /// Not what the octets are, but where the message before them ended.
     EndOfMessage,
 }
@@ -462,6 +464,7 @@ impl Tracker {
         self.held.push_back(Held::Octets(Unread { octets: bytes.to_vec(), read: 0 }, at));
         self.held_octets += bytes.len();
         self.settle_lost_reply_to_data();
+        self.settle_first_line();
         while self.held_octets > self.options.held_limit {
             let before = self.held_octets;
             self.dialogue.limits.count(SessionLimit::Held, 1);
@@ -484,7 +487,7 @@ impl Tracker {
             Some(Awaited::StartTls) => Next::Tls,
             Some(Awaited::Blob(octets)) => Next::Blob(octets),
             Some(Awaited::Roles) if self.client_greets() => Next::Reversed,
-            Some(Awaited::Auth | Awaited::Roles | Awaited::EndOfMessage) | None => Next::Commands,
+            Some(Awaited::Auth | Awaited::Roles | Awaited::FirstLine | Awaited::EndOfMessage) | None => Next::Commands,
         };
         if next == Next::Content {
             let first = self.held.iter().map(|held| match held {
@@ -512,6 +515,10 @@ impl Tracker {
                 self.client.set_mode(ClientMode::Content);
             }
             Next::Commands => self.client.set_mode(ClientMode::Command),
+            Next::MessageOrCommands => {
+                self.awaited = Some(Awaited::FirstLine);
+                return self.settle_first_line();
+            }
             Next::AuthResponse => {
                 self.client.set_mode(ClientMode::AuthResponse);
                 // The server has read a whole line, of which a gap may have left the end in doubt.

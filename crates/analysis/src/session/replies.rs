@@ -3,9 +3,9 @@
 use smtp_parser::{ClientMode, SmtpEvent};
 
 use super::dialogue::Next;
-use super::lookahead::{begins_like_command, begins_like_reply};
+use super::lookahead::{LONGEST_VERB, begins_like_command, begins_like_reply};
 use super::tentative::Tentative;
-use super::{Held, SessionLimit, Stamp, Tracker, is_cut};
+use super::{Awaited, Held, SessionLimit, Stamp, Time, Tracker, is_cut};
 use crate::anomaly::{AnomalyKind, Role};
 
 impl Tracker {
@@ -45,6 +45,35 @@ impl Tracker {
             self.go_on(next, at.timestamp);
             if !again && bytes.is_empty() {
                 return;
+            }
+        }
+    }
+
+    /// RFC 5321 §4.1.1.4 has the message follow on the 354 alone:
+    /// > If accepted, the SMTP server returns a 354 Intermediate reply and considers all succeeding lines up to but not
+    /// > including the end of mail data indicator to be the message text.
+    ///
+    /// To a server that says 250 instead most clients send no message; qmail-remote sends it to any that does not refuse
+    /// DATA. So what the client says next tells: a command, or anything else.
+    pub(super) fn settle_first_line(&mut self) {
+        if self.awaited != Some(Awaited::FirstLine) {
+            return;
+        }
+        let mut begin = Vec::with_capacity(LONGEST_VERB + 1);
+        for held in &self.held {
+            match held {
+                Held::Octets(octets, _) => begin.extend(octets.iter().take(LONGEST_VERB + 1 - begin.len())),
+                // What stands behind it has to tell.
+                Held::Gap(..) => begin.clear(),
+            }
+            let is_told = begin.len() > LONGEST_VERB || begin.iter().any(|octet| matches!(octet, b' ' | b'\r' | b'\n'));
+            if is_told {
+                let next = if begins_like_command(&begin) { Next::Commands } else { Next::Content };
+                if next == Next::Content {
+                    self.dialogue.transactions.data_was_taken();
+                }
+                // The message's time is that of its first octets, which are held.
+                return self.go_on(next, Time::default());
             }
         }
     }

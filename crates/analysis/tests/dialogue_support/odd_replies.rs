@@ -63,3 +63,48 @@ fn a_refused_command_leaves_the_recipients() {
         );
     }
 }
+
+/// RFC 5321 §4.1.1.4: 354 lets the message begin. qmail-remote sends it to every server that does not refuse DATA, so behind
+/// a 250 what is no command is the message.
+#[test]
+fn a_message_sent_on_a_250_to_data_is_one() {
+    let after = |behind: &str, outcome: &str, code: &str, bytes: u64, kinds: &[&str]| {
+        expect(
+            &format!("{OPENING}C: DATA\n{behind}\nS: {code} done\nC: QUIT\nS: 221 bye\n[close]"),
+            &json!({
+                "verbs": "EHLO MAIL RCPT DATA QUIT", "replies": format!("220/- 250/0 250/1 250/2 250/3 {code}/3 221/4"),
+                "kinds": kinds,
+            }),
+            &json!([{
+                "rcpts": ["b@b accepted 250"], "outcome": outcome, "final": code, "has_data": true, "via": "DATA",
+                "bytes": bytes,
+            }]),
+        );
+    };
+    let only = ["unexpected_reply"];
+    after("S: 250 ok\nC: Subject: s\nC:\nC: RSET\nC: .", "accepted", "250", 20, &only);
+    after("S: 250 ok\nC: Subject: s\nC:\nC: RSET\nC: .", "rejected", "554", 20, &only);
+    after("S: 250 ok\nC: .", "accepted", "250", 0, &only);
+    // A first word that is cut like a verb, and octets one by one.
+    after("S: 250 ok\nC= QUIT\n--\nC= E it\n--\nC:\n--\nC= .\n--\nC:", "accepted", "250", 10, &only);
+    after("C: Subject: s\nC: .\nS: 250 ok", "accepted", "250", 12, &["unexpected_reply", "content_before_354"]);
+    let lost = ["unexpected_reply", "content_gap"];
+    after("S: 250 ok\nc: Subject: s\nC: and more\nC: .", "accepted", "250", 10, &lost);
+}
+
+/// What is a command there, is one: RFC 5321 §4.1.4 has RSET at any time.
+#[test]
+fn commands_behind_a_250_to_data_are_commands() {
+    for line in ["C: RSET", "C= RS\n--\nC= ET\n--\nC:", "C: NOOP\nC: RSET"] {
+        expect(
+            &format!("{OPENING}C: DATA\nS: 250 ok\n{line}\nS: 250 ok\n[close]"),
+            &json!({}),
+            &json!([{"outcome": "aborted", "final": null, "has_data": false, "message": null}]),
+        );
+    }
+    expect(
+        &format!("{OPENING}C: DATA\nS: 250 ok\nC= QUI\n[close]"),
+        &json!({"verbs": "EHLO MAIL RCPT DATA", "kinds": ["unexpected_reply", "unterminated_command"]}),
+        &json!([{"outcome": "aborted", "has_data": false, "message": null}]),
+    );
+}

@@ -227,3 +227,127 @@ fn a_lost_end_of_the_message_and_a_lost_reply() {
         ]),
     );
 }
+
+/// RFC 2033 §4.2, with LHLO and the replies to RCPT lost: the second verdict is one of the message, and no reply that
+/// nobody asked for.
+#[test]
+fn several_verdicts_where_lhlo_and_the_replies_to_rcpt_are_lost() {
+    let after = |beginning: &str, verdicts: &str, rcpts: [&str; 2], outcome: &str, last: &str| {
+        expect(
+            &format!(
+                "{beginning}
+                 C: MAIL FROM:<a@a>
+                 C: RCPT TO:<b@b>
+                 C: RCPT TO:<c@c>
+                 C: DATA
+                 S: 250 ok
+                 s: 250 ok
+                 s: 250 ok
+                 S: 354 go on
+                 C: text
+                 C: .
+                 {verdicts}
+                 C: QUIT
+                 S: 221 bye
+                 [close]"
+            ),
+            &json!({"verbs": "MAIL RCPT RCPT DATA QUIT", "kinds": if beginning == "[midstream]" {
+                json!(["reply_gap"])
+            } else {
+                json!(["command_gap", "reply_gap"])
+            }}),
+            &json!([{"rcpts": rcpts, "outcome": outcome, "final": last, "bytes": 6}]),
+        );
+    };
+    let from_the_start = "S: 220 store LMTP\nc: LHLO a\nS: 250-store\nS: 250 PIPELINING";
+    for beginning in ["[midstream]", from_the_start] {
+        let both = ["b@b accepted 250", "c@c deferred 452"];
+        after(beginning, "S: 250 <b@b> saved\nS: 452 <c@c> full", both, "accepted", "250");
+        // As many as there are recipients: they are theirs in order.
+        after(beginning, "S: 250 saved\nS: 452 full", both, "accepted", "250");
+        let refused = ["b@b rejected 550", "c@c deferred 452"];
+        after(beginning, "S: 550 <b@b> off\nS: 452 <c@c> full", refused, "rejected", "452");
+    }
+}
+
+/// The same with the first verdict lost, too: what is said of one recipient is not said of the mail.
+#[test]
+fn a_verdict_behind_a_lost_one_where_lhlo_is_lost() {
+    let after = |rcpt_replies: &str, verdict: &str, rcpts: [&str; 2], outcome: &str, last: serde_json::Value| {
+        expect(
+            &format!(
+                "[midstream]
+                 C: MAIL FROM:<a@a>
+                 S: 250 ok
+                 C: RCPT TO:<b@b>
+                 C: RCPT TO:<c@c>
+                 {rcpt_replies}
+                 C: DATA
+                 S: 354 go on
+                 C: text
+                 C: .
+                 s: 250 saved
+                 {verdict}
+                 C: MAIL FROM:<d@d>
+                 S: 250 ok
+                 C: QUIT
+                 S: 221 bye
+                 [close]"
+            ),
+            &json!({"verbs": "MAIL RCPT RCPT DATA MAIL QUIT"}),
+            &json!([
+                {"rcpts": rcpts, "outcome": outcome, "final": last, "bytes": 6},
+                {"mail_from": "d@d", "outcome": "aborted", "final": null},
+            ]),
+        );
+    };
+    for replies in ["S: 250 ok\nS: 250 ok", "s: 250 ok\ns: 250 ok"] {
+        let named = ["b@b unknown null", "c@c deferred 452"];
+        after(replies, "S: 452 4.2.2 <c@c> full", named, "incomplete", json!(null));
+        let named = ["b@b unknown null", "c@c accepted 250"];
+        after(replies, "S: 250 2.1.5 <c@c> saved", named, "accepted", json!("250"));
+        let nobody = ["b@b unknown null", "c@c unknown null"];
+        after(replies, "S: 452 4.2.2 full", nobody, "incomplete", json!(null));
+        after(replies, "S: 250 2.1.5 saved", nobody, "accepted", json!("250"));
+    }
+}
+
+/// RFC 2033 §4.2 with LHLO there: a failure that is heard is not one of those whose verdict is lost.
+#[test]
+fn a_failure_behind_a_lost_verdict_does_not_refuse_the_mail() {
+    expect(
+        &format!("{THREE}s: 250 2.0.0 <b@b> saved\nS: 550 <c@c> no\nS: 452 <d@d> full\nC: QUIT\nS: 221 bye\n[close]"),
+        &json!({"kinds": ["reply_gap"]}),
+        &json!([{
+            "rcpts": ["b@b unknown null", "c@c rejected 550", "d@d deferred 452"], "outcome": "incomplete",
+            "final": null,
+        }]),
+    );
+}
+
+/// A server that greets as one of SMTP has one reply for the whole mail, of which the first line is lost here.
+#[test]
+fn a_greeting_of_smtp_tells_whose_the_reply_is() {
+    expect(
+        "S: 220 mx.example.net ESMTP
+         c: EHLO a
+         S: 250 mx.example.net
+         C: MAIL FROM:<a@a>
+         S: 250 ok
+         C: RCPT TO:<b@b>
+         C: RCPT TO:<c@c>
+         S: 250 ok
+         S: 250 ok
+         C: DATA
+         S: 354 go on
+         C: text
+         C: .
+         s: 550-5.7.1 your message is not welcome
+         S: 550 5.7.1 at all
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({"verbs": "MAIL RCPT RCPT DATA QUIT"}),
+        &json!([{"rcpts": ["b@b accepted 250", "c@c accepted 250"], "outcome": "rejected", "final": "550"}]),
+    );
+}
