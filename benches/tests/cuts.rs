@@ -202,6 +202,68 @@ fn generated_traffic_can_be_cut_anywhere() {
     }
 }
 
+/// Two taps, or three, whose packets are merged by time: one direction each, or whatever each of them saw.
+#[test]
+fn recordings_that_overlap_in_time_are_merged() {
+    for seed in 0..30 {
+        let mut random = Random(seed);
+        // No two packets of one moment: which of them was the first is not in the files.
+        let packets = mixed(seed).into_iter().zip(0..);
+        let recording: Recording =
+            packets.map(|(packet, number)| (1, KitPacket { nanos: packet.nanos + number, ..packet })).collect();
+        let directory = tempfile::tempdir().expect("a directory");
+        let expected = written(&[part(directory.path(), 0, &recording, &[1])], 1);
+        for taps in [2, 3] {
+            let mut seen = vec![Recording::new(); taps];
+            for packet in &recording {
+                seen[random.below(taps)].push(packet.clone());
+            }
+            let files: Vec<PathBuf> = seen
+                .iter()
+                .enumerate()
+                .filter(|(_, packets)| !packets.is_empty())
+                .map(|(number, packets)| part(directory.path(), number + 1, packets, &[1]))
+                .collect();
+            for jobs in [1, 3] {
+                assert_equal(&written(&files, jobs), &expected, &format!("seed {seed}, {taps} taps, {jobs} threads"));
+            }
+        }
+    }
+}
+
+/// Equal messages are in one file of `extract`, which is named by the first that ended, whatever thread had it.
+#[test]
+fn equal_messages_have_the_name_of_the_first() {
+    let mut recording = Recording::new();
+    for number in 0..200_u16 {
+        let talk = kit::Conversation::new(&format!("192.0.2.1:{}", 1_024 + number * 7), "198.51.100.25:25")
+            .start(1_700_000_000_000_000_000 + i64::from(number) * 1_000_000_000)
+            .handshake()
+            .server(b"220 mx.example.net\r\n")
+            .client(b"HELO client.example.org\r\n")
+            .server(b"250 mx.example.net\r\n")
+            .client(format!("MAIL FROM:<sender-{number}@example.org>\r\n").as_bytes())
+            .server(b"250 ok\r\n")
+            .client(b"RCPT TO:<b@example.net>\r\n")
+            .server(b"250 ok\r\n")
+            .client(b"DATA\r\n")
+            .server(b"354 go on\r\n")
+            .client(b"Subject: to all\r\n\r\nthe same\r\n.\r\n")
+            .server(b"250 taken\r\n")
+            .client(b"QUIT\r\n")
+            .server(b"221 bye\r\n")
+            .close();
+        recording.extend(talk.packets().into_iter().map(|packet| (1, packet)));
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = part(directory.path(), 0, &recording, &[1]);
+    for jobs in [1, 3] {
+        let names: Vec<String> = written(std::slice::from_ref(&file), jobs).into_keys().collect();
+        let messages: Vec<&String> = names.iter().filter(|name| name.contains("sender")).collect();
+        assert!(matches!(messages.as_slice(), [name] if name.contains("sender-0")), "{jobs} threads: {names:?}");
+    }
+}
+
 /// Larger than a round of batches, so that shards work on one while the next is read.
 #[test]
 fn a_capture_of_many_batches_is_the_same_with_any_number_of_threads() {

@@ -1,7 +1,7 @@
 //! The inputs of a recording, from their packets to the shards of its connections: in turn, or by all threads.
 //!
 //! ```text
-//!   one thread    packet ─▶ decoder ─▶ shard
+//!   one thread    inputs ─▶ batch ─▶ the one decoder ─▶ shards
 //!
 //!   several       ┌ round n + 1:  inputs ─▶ batch ─▶ decoded alone, sorted by shard      (a task a batch)
 //!                 └ round n:      shard ◀─ its segments of all batches, in order         (a task a shard)
@@ -82,44 +82,23 @@ fn add(counts: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u
     more.iter().for_each(|(&name, count)| *counts.entry(name).or_default() += count);
 }
 
-/// Reads all inputs in this thread. `settle` is called every few packets; where it says no, nothing more is read.
+/// Reads all inputs in this thread. `settle` is called after each batch; where it says no, nothing more is read.
 pub(crate) fn read_in_turn<C: Collector>(
     inputs: &mut Inputs<'_>,
     decoder: &mut Decoder,
     shards: &mut Shards<C>,
     mut settle: impl FnMut(&mut Shards<C>) -> bool,
 ) {
-    let (mut moment, mut goes_on) = (0, true);
-    while goes_on && let Some((reader, seen)) = inputs.open() {
-        let end = loop {
-            if !goes_on {
-                break Ok(());
-            }
-            let packet = match reader.next_packet() {
-                Ok(Some(packet)) => packet,
-                Ok(None) => break Ok(()),
-                Err(e) => break Err(e),
-            };
-            seen.packet(&packet);
-            match decoder.decode(&packet) {
-                Ok(Some(segment)) => {
-                    seen.segment(&segment.encapsulation);
-                    shards.push(&segment, moment);
-                }
-                Ok(None) => {}
-                Err(e) => seen.error(&packet, e),
-            }
-            moment += 1;
-            if moment.is_multiple_of(PACKETS_OF_A_TURN) {
-                goes_on = settle(shards);
-            }
-        };
-        inputs.close(end);
+    let (mut batch, mut first) = (Batch::default(), 0);
+    while inputs.fill(&mut batch) {
+        batch.in_turn(decoder, |segment, number| shards.push(segment, first + number));
+        first += batch.len();
+        inputs.add(&batch);
+        if !settle(shards) {
+            return inputs.close_all();
+        }
     }
 }
-
-/// Packets after which what has ended is looked at.
-const PACKETS_OF_A_TURN: u64 = 64;
 
 /// The same by all threads of the pool.
 pub(crate) fn read_in_parallel<C: Collector>(
@@ -142,7 +121,7 @@ pub(crate) fn read_in_parallel<C: Collector>(
             inputs.add(batch);
         }
         if !settle(shards) {
-            inputs.close(Ok(()));
+            inputs.close_all();
             return;
         }
     }

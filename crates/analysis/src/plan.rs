@@ -14,7 +14,7 @@ pub struct Input {
     /// Its path; `-` for standard input.
     pub path: PathBuf,
     /// When it begins; `None` where it has no packet, or can be read only once.
-    begins: Option<Timestamp>,
+    pub(crate) begins: Option<Timestamp>,
 }
 
 /// An input that cannot be read at all.

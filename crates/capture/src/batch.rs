@@ -11,6 +11,8 @@ use crate::{LinkType, Packet, Timestamp};
 pub struct PacketBatch {
     octets: Box<[u8]>,
     packets: Vec<BatchedPacket>,
+    /// In the place of `octets`, where packets were copied.
+    copied: Vec<u8>,
 }
 
 /// A [`Packet`] whose data is a place in its batch's octets.
@@ -58,7 +60,30 @@ impl PacketBatch {
 
     /// All octets, of which those of the packets are some.
     pub fn octets(&self) -> &[u8] {
-        &self.octets
+        if self.copied.is_empty() { &self.octets } else { &self.copied }
+    }
+
+    /// Forgets all packets, to [take](Self::push_copy) others.
+    pub fn start_copying(&mut self) {
+        self.packets.clear();
+        self.copied.clear();
+    }
+
+    /// Takes in a copy of a packet, behind those taken since [`start_copying`](Self::start_copying): for packets of several
+    /// inputs.
+    pub fn push_copy(&mut self, packet: &Packet<'_>) {
+        let &Packet { data, data_at, interface_id, link_type, original_len, timestamp } = packet;
+        let start = self.copied.len();
+        self.copied.extend_from_slice(data);
+        self.packets.push(BatchedPacket {
+            start,
+            len: data.len(),
+            data_at,
+            interface_id,
+            link_type,
+            original_len,
+            timestamp,
+        });
     }
 
     /// Where in [`octets`](Self::octets) those stand that begin at `at` in the input, which is in the data of the packet of this
@@ -70,13 +95,14 @@ impl PacketBatch {
 
     fn lend(&self, packet: &BatchedPacket) -> Packet<'_> {
         let &BatchedPacket { start, len, data_at, interface_id, link_type, original_len, timestamp } = packet;
-        let data = self.octets.get(start..start.saturating_add(len)).unwrap_or_default();
+        let data = self.octets().get(start..start.saturating_add(len)).unwrap_or_default();
         Packet { data, data_at, interface_id, link_type, original_len, timestamp }
     }
 
     /// Forgets the packets and gives back the octets.
     pub(crate) fn clear(&mut self) -> Box<[u8]> {
         self.packets.clear();
+        self.copied.clear();
         std::mem::take(&mut self.octets)
     }
 

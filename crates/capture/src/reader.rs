@@ -219,6 +219,11 @@ impl CaptureReader {
         Ok(true)
     }
 
+    /// Whether the input's end was reached: no further packet will come.
+    pub fn is_at_end(&self) -> bool {
+        self.finished && self.carried.is_none()
+    }
+
     /// The input as it was named.
     pub fn path(&self) -> &Path {
         &self.path

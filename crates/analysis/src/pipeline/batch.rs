@@ -1,6 +1,6 @@
-//! Some packets of an input, decoded and sorted by the shard they belong to.
+//! Some packets of a recording, decoded and sorted by the shard they belong to.
 
-use capture::{CaptureReader, Decoded, Decoder, Error, PacketBatch, Segment};
+use capture::{Decoded, Decoder, Packet, PacketBatch, Segment};
 
 use super::Seen;
 use crate::shards::{SHARDS, shard_of};
@@ -8,10 +8,11 @@ use crate::shards::{SHARDS, shard_of};
 /// See the module. Its memory is used again.
 #[derive(Default)]
 pub(crate) struct Batch {
-    packets: PacketBatch,
-    /// The number of its input.
-    pub(super) file: usize,
-    pub(super) seen: Seen,
+    pub(super) packets: PacketBatch,
+    /// What was seen of each input that packets are of, with its number.
+    pub(super) seen: Vec<(usize, Seen)>,
+    /// Where there are several inputs, the place in `seen` for each packet.
+    inputs: Vec<usize>,
     pub(super) nested_too_deep: u64,
     /// Of each shard, in their order.
     segments: [Vec<Placed>; SHARDS],
@@ -39,31 +40,67 @@ impl Batch {
         self.packets.len() as u64
     }
 
-    /// Fills it with the next packets. `false` where there are no more.
-    pub(super) fn fill(&mut self, reader: &mut CaptureReader) -> Result<bool, Error> {
-        reader.next_batch(&mut self.packets)
+    /// All its packets are of this input.
+    pub(super) fn is_of(&mut self, file: usize) {
+        self.inputs.clear();
+        self.seen.clear();
+        self.seen.push((file, Seen::default()));
+    }
+
+    /// Packets of several inputs are to come.
+    pub(super) fn start_merging(&mut self) {
+        self.packets.start_copying();
+        self.inputs.clear();
+        self.seen.clear();
+    }
+
+    /// Takes in the next packet, which is of this input.
+    pub(super) fn merge(&mut self, packet: &Packet<'_>, file: usize) {
+        let place = self.seen.iter().position(|&(of, _)| of == file).unwrap_or_else(|| {
+            self.seen.push((file, Seen::default()));
+            self.seen.len() - 1
+        });
+        self.inputs.push(place);
+        self.packets.push_copy(packet);
+    }
+
+    /// Decodes all packets, one after the other, and hands on each segment with the number of its packet.
+    pub(super) fn in_turn(&mut self, decoder: &mut Decoder, mut push: impl FnMut(&Segment<'_>, u64)) {
+        let Self { packets, seen, inputs, nested_too_deep, .. } = self;
+        *nested_too_deep = 0;
+        for (number, packet) in packets.packets().enumerate() {
+            let Some(seen) = seen_of(seen, inputs, number) else { continue };
+            seen.packet(&packet);
+            match decoder.decode(&packet) {
+                Ok(Some(segment)) => {
+                    seen.segment(&segment.encapsulation);
+                    push(&segment, number as u64);
+                }
+                Ok(None) => {}
+                Err(e) => seen.error(&packet, e),
+            }
+        }
     }
 
     /// Decodes those packets that can be decoded alone.
     pub(super) fn decode(&mut self) {
-        self.seen = Seen::default();
         self.segments.iter_mut().for_each(Vec::clear);
         self.fragments.clear();
         self.assembled.clear();
         let mut decoder = Decoder::new();
-        for (number, packet) in self.packets.packets().enumerate() {
-            self.seen.packet(&packet);
+        for number in 0..self.packets.len() {
+            let Some(packet) = self.packets.packet(number) else { continue };
+            let Some(seen) = seen_of(&mut self.seen, &self.inputs, number) else { continue };
+            seen.packet(&packet);
             match decoder.decode_alone(&packet) {
                 Ok(Decoded::Segment(segment)) => {
-                    self.seen.segment(&segment.encapsulation);
+                    seen.segment(&segment.encapsulation);
                     let placed = place(&self.packets, number, &segment, &mut self.assembled);
-                    if let Some(segments) = self.segments.get_mut(shard_of(&segment)) {
-                        segments.push(placed);
-                    }
+                    put(&mut self.segments, &segment, placed);
                 }
                 Ok(Decoded::Nothing) => {}
                 Ok(Decoded::Fragment) => self.fragments.push(number),
-                Err(e) => self.seen.error(&packet, e),
+                Err(e) => seen.error(&packet, e),
             }
         }
         self.nested_too_deep = decoder.counts().nested_too_deep;
@@ -76,16 +113,15 @@ impl Batch {
         }
         for &number in &self.fragments {
             let Some(packet) = self.packets.packet(number) else { continue };
+            let Some(seen) = seen_of(&mut self.seen, &self.inputs, number) else { continue };
             match decoder.decode(&packet) {
                 Ok(Some(segment)) => {
-                    self.seen.segment(&segment.encapsulation);
+                    seen.segment(&segment.encapsulation);
                     let placed = place(&self.packets, number, &segment, &mut self.assembled);
-                    if let Some(segments) = self.segments.get_mut(shard_of(&segment)) {
-                        segments.push(placed);
-                    }
+                    put(&mut self.segments, &segment, placed);
                 }
                 Ok(None) => {}
-                Err(e) => self.seen.error(&packet, e),
+                Err(e) => seen.error(&packet, e),
             }
         }
         // Two runs that are in order each.
@@ -99,6 +135,18 @@ impl Batch {
             let payload = octets.get(placed.start..placed.start + placed.len).unwrap_or_default();
             (placed.number as u64, Segment { payload, ..placed.segment })
         })
+    }
+}
+
+/// What is seen of the input that the packet of this number is of.
+fn seen_of<'s>(seen: &'s mut [(usize, Seen)], inputs: &[usize], number: usize) -> Option<&'s mut Seen> {
+    let place = inputs.get(number).copied().unwrap_or_default();
+    seen.get_mut(place).map(|(_, seen)| seen)
+}
+
+fn put(segments: &mut [Vec<Placed>; SHARDS], segment: &Segment<'_>, placed: Placed) {
+    if let Some(segments) = segments.get_mut(shard_of(segment)) {
+        segments.push(placed);
     }
 }
 

@@ -1,9 +1,13 @@
-//! The inputs of a plan, one after the other, and what became of each.
+//! The inputs of a plan as one recording, and what became of each.
+//!
+//! One after the other, as rotated files are; where an input begins before the one that is read has ended, as when two taps
+//! record one direction each, their packets are merged by time, those of the earlier input first.
 
 use std::collections::BTreeMap;
 use std::slice;
+use std::time::Duration;
 
-use capture::{CaptureReader, Compression, Error, ReaderLimits};
+use capture::{CaptureReader, Compression, Error, PacketBatch, ReaderLimits, Timestamp};
 
 use super::{Batch, Seen};
 use crate::condition::Condition;
@@ -14,49 +18,144 @@ use crate::report::CaptureFile;
 pub(crate) struct Inputs<'p> {
     left: slice::Iter<'p, Input>,
     limits: ReaderLimits,
-    /// The one that is read, whose file is the last.
-    open: Option<CaptureReader>,
+    /// Those that are read, in the order in which they begin.
+    open: Vec<Open>,
     /// What was seen of each.
     files: Vec<(CaptureFile, Seen)>,
-    /// How often each limit of a reader was reached, by its name.
+    /// How often each limit was reached, by its name.
     limits_reached: BTreeMap<&'static str, u64>,
 }
+
+/// An input that is read.
+struct Open {
+    /// The number of its file.
+    file: usize,
+    reader: CaptureReader,
+    clock: Clock,
+    /// Packets that were read and not taken, from this number on.
+    ahead: PacketBatch,
+    taken: usize,
+}
+
+/// Inputs that are open at a time: each has a buffer and a handle. Further ones wait until one has ended.
+const OPEN_INPUTS: usize = 64;
+
+/// Packets and octets of a batch that is merged.
+const MERGED_PACKETS: usize = 4096;
+const MERGED_OCTETS: usize = 512 << 10;
 
 impl<'p> Inputs<'p> {
     /// These inputs, none of which is open yet.
     pub(crate) fn new(inputs: &'p [Input], limits: ReaderLimits) -> Self {
-        let limits_reached = BTreeMap::new();
-        Self { left: inputs.iter(), limits, open: None, files: Vec::new(), limits_reached }
+        let (open, files, limits_reached) = Default::default();
+        Self { left: inputs.iter(), limits, open, files, limits_reached }
     }
 
-    /// The input that is open, or the next one that can be opened. `None` where there is no more.
-    pub(super) fn open(&mut self) -> Option<(&mut CaptureReader, &mut Seen)> {
-        while self.open.is_none() {
-            let input = self.left.next()?;
+    /// Fills a batch with the next packets of the recording. `false` where there are no more.
+    pub(super) fn fill(&mut self, batch: &mut Batch) -> bool {
+        loop {
+            if self.open.is_empty() && !self.open_next() {
+                return false;
+            }
+            match self.open.as_mut_slice() {
+                [only] if only.is_drained() => match only.reader.next_batch(&mut batch.packets) {
+                    Ok(true) => {
+                        let (before, next) = (only.clock, self.left.as_slice().first());
+                        if next.is_none_or(|next| !next.begins_before(only.clock.pass(&batch.packets))) {
+                            batch.is_of(only.file);
+                            return true;
+                        }
+                        // The next input belongs in the midst of these packets.
+                        std::mem::swap(&mut only.ahead, &mut batch.packets);
+                        (only.clock, only.taken) = (before, 0);
+                    }
+                    Ok(false) => self.close(0, Ok(())),
+                    Err(e) => self.close(0, Err(e)),
+                },
+                _ => {
+                    if self.merge(batch) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fills a batch with packets of several inputs by their times. `false` where none came.
+    fn merge(&mut self, batch: &mut Batch) -> bool {
+        batch.start_merging();
+        while batch.packets.len() < MERGED_PACKETS && batch.packets.octets().len() < MERGED_OCTETS {
+            if let [only] = self.open.as_slice()
+                && only.is_drained()
+            {
+                break;
+            }
+            self.read_ahead();
+            // Those of one moment in the order in which their inputs begin.
+            let times = self.open.iter().enumerate().filter_map(|(place, open)| Some((open.next_time()?, place)));
+            let Some((time, place)) = times.min() else { break };
+            if self.open.len() < OPEN_INPUTS
+                && self.left.as_slice().first().is_some_and(|next| next.begins_before(time))
+            {
+                self.open_next();
+                continue;
+            }
+            if let Some(open) = self.open.get_mut(place) {
+                open.take(batch);
+            }
+        }
+        !batch.packets.is_empty()
+    }
+
+    /// Sees to it that each open input has a packet ahead. Those that have none are closed.
+    fn read_ahead(&mut self) {
+        let mut place = 0;
+        while let Some(open) = self.open.get_mut(place) {
+            if !open.is_drained() {
+                place += 1;
+                continue;
+            }
+            open.taken = 0;
+            match open.reader.next_batch(&mut open.ahead) {
+                Ok(true) => {}
+                Ok(false) => self.close(place, Ok(())),
+                Err(e) => self.close(place, Err(e)),
+            }
+        }
+    }
+
+    /// Opens the next input that can be opened. `false` where there is none.
+    fn open_next(&mut self) -> bool {
+        while let Some(input) = self.left.next() {
             let mut file = CaptureFile::new(&input.path);
-            match input.open(self.limits) {
+            let opened = input.open(self.limits);
+            match &opened {
                 Ok(reader) => {
                     file.format = Some(reader.format().name());
                     file.compression = reader.compression().map(Compression::name);
-                    self.open = Some(reader);
                 }
                 Err(e) => {
                     file.compression = e.compression().map(Compression::name);
-                    self.ended_by(&e);
-                    file.fail(&e);
+                    self.ended_by(e);
+                    file.fail(e);
                 }
             }
             self.files.push((file, Seen::default()));
+            if let Ok(reader) = opened {
+                let (file, clock) = (self.files.len() - 1, Clock::new(input.begins));
+                self.open.push(Open { file, reader, clock, ahead: PacketBatch::default(), taken: 0 });
+                return true;
+            }
         }
-        self.open.as_mut().zip(self.files.last_mut().map(|(_, seen)| seen))
+        false
     }
 
-    /// Takes note of the state in which the open input was left, and closes it.
-    pub(super) fn close(&mut self, end: Result<(), Error>) {
-        let (Some(reader), Some((file, _))) = (self.open.take(), self.files.last_mut()) else { return };
-        file.packets = reader.packets();
-        file.octets = reader.octets();
-        file.condition = Condition::of(&reader);
+    /// Takes note of the state in which an open input was left, and closes it.
+    fn close(&mut self, place: usize, end: Result<(), Error>) {
+        let Open { file, reader, .. } = self.open.remove(place);
+        if let Err(e) = &end {
+            self.ended_by(e);
+        }
         let reached = [
             ("record_octets", reader.oversized_records()),
             ("interfaces", reader.further_interfaces()),
@@ -66,9 +165,19 @@ impl<'p> Inputs<'p> {
         for (limit, times) in reached {
             *self.limits_reached.entry(limit).or_default() += times;
         }
+        let Some((file, _)) = self.files.get_mut(file) else { return };
+        file.packets = reader.packets();
+        file.octets = reader.octets();
+        file.condition = Condition::of(&reader);
         if let Err(e) = end {
             file.fail(&e);
-            self.ended_by(&e);
+        }
+    }
+
+    /// Closes what is open: nothing more is wanted.
+    pub(super) fn close_all(&mut self) {
+        while !self.open.is_empty() {
+            self.close(0, Ok(()));
         }
     }
 
@@ -78,25 +187,12 @@ impl<'p> Inputs<'p> {
         }
     }
 
-    /// Fills a batch with the next packets of the recording. `false` where there are no more.
-    pub(super) fn fill(&mut self, batch: &mut Batch) -> bool {
-        while let Some((reader, _)) = self.open() {
-            match batch.fill(reader) {
-                Ok(true) => {
-                    batch.file = self.files.len() - 1;
-                    return true;
-                }
-                Ok(false) => self.close(Ok(())),
-                Err(e) => self.close(Err(e)),
-            }
-        }
-        false
-    }
-
-    /// Adds what was seen of a batch to its input.
+    /// Adds what was seen of a batch to its inputs.
     pub(super) fn add(&mut self, batch: &Batch) {
-        if let Some((_, seen)) = self.files.get_mut(batch.file) {
-            seen.merge(&batch.seen);
+        for (file, seen) in &batch.seen {
+            if let Some((_, all)) = self.files.get_mut(*file) {
+                all.merge(seen);
+            }
         }
         *self.limits_reached.entry("carriers").or_default() += batch.nested_too_deep;
     }
@@ -114,3 +210,62 @@ impl<'p> Inputs<'p> {
         (files, all, self.limits_reached)
     }
 }
+
+impl Input {
+    fn begins_before(&self, time: Timestamp) -> bool {
+        self.begins.is_some_and(|begins| begins < time)
+    }
+}
+
+impl Open {
+    fn is_drained(&self) -> bool {
+        self.taken >= self.ahead.len()
+    }
+
+    /// The time that the next packet counts with.
+    fn next_time(&self) -> Option<Timestamp> {
+        Some(self.clock_behind()?.0)
+    }
+
+    fn clock_behind(&self) -> Option<Clock> {
+        self.clock.behind(&self.ahead, self.taken, self.reader.is_at_end())
+    }
+
+    /// Moves the next packet to the batch.
+    fn take(&mut self, batch: &mut Batch) {
+        if let Some((packet, clock)) = self.ahead.packet(self.taken).zip(self.clock_behind()) {
+            self.clock = clock;
+            self.taken += 1;
+            batch.merge(&packet, self.file);
+        }
+    }
+}
+
+/// The time of an input, which never goes back, so that its packets stay in their order. One packet far ahead has a corrupt
+/// time, two are believed: else all other inputs would be read up to it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Clock(Timestamp);
+
+impl Clock {
+    /// That of an input that begins at this time. Standard input comes first, and what it begins with is not known.
+    fn new(begins: Option<Timestamp>) -> Self {
+        Self(begins.unwrap_or(Timestamp::from_nanos(i64::MIN)))
+    }
+
+    /// The clock behind the packet of this number. Behind the last one of the input nothing can wait, so it is believed.
+    fn behind(self, batch: &PacketBatch, number: usize, is_last: bool) -> Option<Self> {
+        let is_far = |time: Timestamp| time.since(self.0) > FAR_AHEAD;
+        let time = batch.packet(number)?.timestamp;
+        let is_believed = !is_far(time) || batch.packet(number + 1).map_or(is_last, |next| is_far(next.timestamp));
+        Some(if is_believed { Self(self.0.max(time)) } else { self })
+    }
+
+    /// Moves it behind all packets of a batch.
+    fn pass(&mut self, batch: &PacketBatch) -> Timestamp {
+        *self = (0..batch.len()).fold(*self, |clock, number| clock.behind(batch, number, false).unwrap_or(clock));
+        self.0
+    }
+}
+
+/// Longer than packets of a recording in use are apart.
+const FAR_AHEAD: Duration = Duration::from_secs(600);
