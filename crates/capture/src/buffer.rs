@@ -79,7 +79,7 @@ impl Buffer {
     /// Makes the window leave the octets it is in, if these are kept.
     pub(crate) fn leave(&mut self) {
         if self.kept {
-            self.to_front();
+            self.move_window();
         }
     }
 
@@ -90,7 +90,7 @@ impl Buffer {
     }
 
     /// Moves the window to the front of the octets, or of others where these are kept.
-    fn to_front(&mut self) {
+    fn move_window(&mut self) {
         let len = self.end - self.start;
         if self.kept {
             let mut next = std::mem::take(&mut self.spare);
@@ -177,7 +177,7 @@ impl Buffer {
         // Only where there is no room behind: who asks for a little more again and again is not to have the window moved
         // each time.
         if self.start.saturating_add(wanted) > self.octets.len() {
-            self.to_front();
+            self.move_window();
         }
         while self.window().len() < wanted {
             match self.read()? {
