@@ -70,7 +70,7 @@ pub(crate) struct Chunk {
 }
 
 /// Where in the session a command stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) command: Option<usize>,
     pub(crate) timestamp: Time,
@@ -185,12 +185,11 @@ impl Transactions {
         open.transaction.has_data |= reply.is_some_and(|reply| reply.class() == 3);
     }
 
-    /// The reply to DATA is lost, but the client had received it and went on with the message.
-    pub(crate) fn data_was_taken(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.data_answered = true;
-            open.transaction.has_data = true;
-        }
+    /// The reply to DATA is lost, or is no 354, but the client had received it and went on with the message.
+    pub(crate) fn data_was_taken(&mut self, place: Place) {
+        let open = self.open.get_or_insert_with(|| Open::new(place));
+        open.data_answered = true;
+        (open.transaction.has_data, open.transaction.via) = (true, Some(Via::Data));
     }
 
     /// The capture begins in a message behind DATA: what its envelope was is not known.

@@ -43,8 +43,8 @@ pub(crate) enum Next {
     Content,
     /// Commands.
     Commands,
-    /// The message or commands: the server has let none begin, but has not refused it either.
-    MessageOrCommands,
+    /// The message or commands: the server has let none begin, but has not refused this DATA either.
+    MessageOrCommands(Place),
     /// A response to a SASL challenge.
     AuthResponse,
     /// What belongs to the envelope behind XEXCH50, so many octets.

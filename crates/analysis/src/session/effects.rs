@@ -35,13 +35,13 @@ impl Dialogue {
                 let presumed = self.presumed.take_if(|(command, _)| place.command == Some(*command));
                 return match (response.map(Response::class), presumed) {
                     (Some(2), Some(_)) => {
-                        self.transactions.data_was_taken();
+                        self.transactions.data_was_taken(place);
                         Next::Unchanged
                     }
                     (None | Some(3), Some(_)) => Next::Unchanged,
                     (Some(_), Some((_, at))) => self.refuse_presumed(at),
                     (Some(3), None) => Next::Content,
-                    (Some(2), None) => Next::MessageOrCommands,
+                    (Some(2), None) => Next::MessageOrCommands(place),
                     (Some(_), None) => Next::Commands,
                     (None, None) => Next::Unchanged,
                 };

@@ -6,7 +6,7 @@ use smtp_parser::ClientMode;
 use super::dialogue::{Dialogue, Next};
 use super::lookahead::{begins_like_command, begins_like_tls};
 use super::pending::{Kind, Pending};
-use super::{Awaited, Held, Stamp, StartTls, Time, Tracker};
+use super::{Awaited, Held, Place, Stamp, StartTls, Time, Tracker};
 
 impl Tracker {
     /// The server's last octets are lost, and the client went on when it had received them. Behind DATA, RFC 5321
@@ -47,7 +47,8 @@ impl Tracker {
         }
         if self.dialogue.deciding_reply_is_lost(at, !is_command && go_ahead == Next::AuthResponse) {
             if !is_command && go_ahead == Next::Content {
-                self.dialogue.transactions.data_was_taken();
+                let place = Place { command: self.dialogue.data_command, timestamp: at.timestamp };
+                self.dialogue.transactions.data_was_taken(place);
             }
             self.go_on(if is_command { Next::Commands } else { go_ahead }, at.timestamp);
         }

@@ -52,7 +52,7 @@ use crate::model::{ClaimedClient, Proxied, StartTls};
 use crate::output::time::Time;
 use crate::spool::Spool;
 use crate::tls::Handshake;
-use crate::transaction::Ending;
+use crate::transaction::{Ending, Place};
 
 /// What is kept of a session, and how much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ enum Awaited {
     /// Behind TURN and ATRN, who speaks commands from now on.
     Roles,
     /// Nothing more: DATA has been answered as if it were done, and the client's own next words tell.
-    FirstLine,
+    FirstLine(Place),
     /// Not what the octets are, but where the message before them ended.
     EndOfMessage,
 }
@@ -487,7 +487,9 @@ impl Tracker {
             Some(Awaited::StartTls) => Next::Tls,
             Some(Awaited::Blob(octets)) => Next::Blob(octets),
             Some(Awaited::Roles) if self.client_greets() => Next::Reversed,
-            Some(Awaited::Auth | Awaited::Roles | Awaited::FirstLine | Awaited::EndOfMessage) | None => Next::Commands,
+            Some(Awaited::Auth | Awaited::Roles | Awaited::FirstLine(_) | Awaited::EndOfMessage) | None => {
+                Next::Commands
+            }
         };
         if next == Next::Content {
             let first = self.held.iter().map(|held| match held {
@@ -515,8 +517,8 @@ impl Tracker {
                 self.client.set_mode(ClientMode::Content);
             }
             Next::Commands => self.client.set_mode(ClientMode::Command),
-            Next::MessageOrCommands => {
-                self.awaited = Some(Awaited::FirstLine);
+            Next::MessageOrCommands(data) => {
+                self.awaited = Some(Awaited::FirstLine(data));
                 return self.settle_first_line();
             }
             Next::AuthResponse => {

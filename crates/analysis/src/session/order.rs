@@ -337,7 +337,7 @@ impl Tracker {
                 (AnomalyKind::OctetsBehindStarttls, format!("{count} octets"))
             }
             // What may follow these before their reply is up to private or forgotten standards.
-            Some(Awaited::EndOfMessage | Awaited::FirstLine | Awaited::Blob(_) | Awaited::Roles) | None => return,
+            Some(Awaited::EndOfMessage | Awaited::FirstLine(_) | Awaited::Blob(_) | Awaited::Roles) | None => return,
         };
         self.dialogue.anomalies.add(kind, at, Role::Client, detail);
     }

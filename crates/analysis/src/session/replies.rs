@@ -56,9 +56,7 @@ impl Tracker {
     /// To a server that says 250 instead most clients send no message; qmail-remote sends it to any that does not refuse
     /// DATA. So what the client says next tells: a command, or anything else.
     pub(super) fn settle_first_line(&mut self) {
-        if self.awaited != Some(Awaited::FirstLine) {
-            return;
-        }
+        let Some(Awaited::FirstLine(data)) = self.awaited else { return };
         let mut begin = Vec::with_capacity(LONGEST_VERB + 1);
         for held in &self.held {
             match held {
@@ -70,7 +68,7 @@ impl Tracker {
             if is_told {
                 let next = if begins_like_command(&begin) { Next::Commands } else { Next::Content };
                 if next == Next::Content {
-                    self.dialogue.transactions.data_was_taken();
+                    self.dialogue.transactions.data_was_taken(data);
                 }
                 // The message's time is that of its first octets, which are held.
                 return self.go_on(next, Time::default());

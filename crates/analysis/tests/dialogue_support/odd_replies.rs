@@ -108,3 +108,16 @@ fn commands_behind_a_250_to_data_are_commands() {
         &json!([{"outcome": "aborted", "has_data": false, "message": null}]),
     );
 }
+
+/// RFC 5321 §4.1.4: DATA without MAIL is to be refused; a server that says 250 has begun a mail if a message comes.
+#[test]
+fn a_message_sent_on_a_250_to_data_without_mail_is_a_mail() {
+    expect(
+        "S: 220 mx ESMTP\nC: EHLO a\nS: 250 mx\nC: DATA\nS: 250 ok\nC: text\nC: .\nS: 250 ok\nC: QUIT\nS: 221 bye\n[close]",
+        &json!({"replies": "220/- 250/0 250/1 250/1 221/2"}),
+        &json!([{
+            "mail_from": null, "verbs": "DATA", "via": "DATA", "has_data": true, "outcome": "accepted", "final": "250",
+            "bytes": 6, "whole": true,
+        }]),
+    );
+}
