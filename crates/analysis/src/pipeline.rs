@@ -92,13 +92,10 @@ pub(crate) fn read_in_turn<C: Collector>(
     let (mut moment, mut goes_on) = (0, true);
     while goes_on && let Some((reader, seen)) = inputs.open() {
         let end = loop {
-            if !goes_on {
-                break Ok(());
-            }
             let packet = match reader.next_packet() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => break Ok(()),
-                Err(e) => break Err(e),
+                Ok(None) => break Some(Ok(())),
+                Err(e) => break Some(Err(e)),
             };
             seen.packet(&packet);
             match decoder.decode(&packet) {
@@ -111,14 +108,18 @@ pub(crate) fn read_in_turn<C: Collector>(
             }
             moment += 1;
             if moment.is_multiple_of(PACKETS_OF_A_TURN) {
-                goes_on = settle(shards);
+                break None;
             }
         };
-        inputs.close(end);
+        match end {
+            Some(end) => inputs.close(end),
+            None => goes_on = settle(shards),
+        }
     }
+    inputs.close(Ok(()));
 }
 
-/// Packets after which what has ended is looked at.
+/// Packets after which what has ended is looked at, and whether reading is to end.
 const PACKETS_OF_A_TURN: u64 = 64;
 
 /// The same by all threads of the pool.

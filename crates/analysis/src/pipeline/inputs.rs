@@ -7,13 +7,19 @@ use capture::{CaptureReader, Compression, Error, ReaderLimits};
 
 use super::{Batch, Seen};
 use crate::condition::Condition;
-use crate::plan::Input;
+use crate::plan::{Input, Plan};
+use crate::progress::Progress;
 use crate::report::CaptureFile;
 
 /// See the module.
 pub(crate) struct Inputs<'p> {
     left: slice::Iter<'p, Input>,
     limits: ReaderLimits,
+    progress: &'p Progress,
+    /// Reading ended before the inputs did.
+    interrupted: bool,
+    /// Whether the one that is open is read only once: then its source knows when to end.
+    ends_itself: bool,
     /// The one that is read, whose file is the last.
     open: Option<CaptureReader>,
     /// What was seen of each.
@@ -24,17 +30,34 @@ pub(crate) struct Inputs<'p> {
 
 impl<'p> Inputs<'p> {
     /// These inputs, none of which is open yet.
-    pub(crate) fn new(inputs: &'p [Input], limits: ReaderLimits) -> Self {
-        let limits_reached = BTreeMap::new();
-        Self { left: inputs.iter(), limits, open: None, files: Vec::new(), limits_reached }
+    pub(crate) fn new(plan: &'p Plan, limits: ReaderLimits) -> Self {
+        Self {
+            left: plan.inputs.iter(),
+            limits,
+            progress: &plan.progress,
+            interrupted: false,
+            ends_itself: false,
+            open: None,
+            files: Vec::new(),
+            limits_reached: BTreeMap::new(),
+        }
     }
 
-    /// The input that is open, or the next one that can be opened. `None` where there is no more.
+    /// The input that is open, or the next one that can be opened. `None` where there is no more, or where reading is to end.
     pub(super) fn open(&mut self) -> Option<(&mut CaptureReader, &mut Seen)> {
-        while self.open.is_none() {
+        loop {
+            if self.is_to_stop() {
+                self.interrupted |= self.open.is_some() || self.left.len() > 0;
+                self.close(Ok(()));
+                return None;
+            }
+            if self.open.is_some() {
+                break;
+            }
             let input = self.left.next()?;
+            self.ends_itself = input.is_read_once();
             let mut file = CaptureFile::new(&input.path);
-            match input.open(self.limits) {
+            match input.open(self.limits, self.progress) {
                 Ok(reader) => {
                     file.format = Some(reader.format().name());
                     file.compression = reader.compression().map(Compression::name);
@@ -42,8 +65,7 @@ impl<'p> Inputs<'p> {
                 }
                 Err(e) => {
                     file.compression = e.compression().map(Compression::name);
-                    self.ended_by(&e);
-                    file.fail(&e);
+                    self.ended_by(&e, &mut file);
                 }
             }
             self.files.push((file, Seen::default()));
@@ -53,7 +75,8 @@ impl<'p> Inputs<'p> {
 
     /// Takes note of the state in which the open input was left, and closes it.
     pub(super) fn close(&mut self, end: Result<(), Error>) {
-        let (Some(reader), Some((file, _))) = (self.open.take(), self.files.last_mut()) else { return };
+        let Some(reader) = self.open.take() else { return };
+        let Some((mut file, seen)) = self.files.pop() else { return };
         file.packets = reader.packets();
         file.octets = reader.octets();
         file.condition = Condition::of(&reader);
@@ -67,15 +90,30 @@ impl<'p> Inputs<'p> {
             *self.limits_reached.entry(limit).or_default() += times;
         }
         if let Err(e) = end {
-            file.fail(&e);
-            self.ended_by(&e);
+            self.ended_by(&e, &mut file);
         }
+        self.files.push((file, seen));
     }
 
-    fn ended_by(&mut self, error: &Error) {
+    fn ended_by(&mut self, error: &Error, file: &mut CaptureFile) {
+        if self.progress.is_broken_off() {
+            self.interrupted = true;
+            return;
+        }
+        file.fail(error);
         if let Some(limit) = error.limit_reached() {
             *self.limits_reached.entry(limit).or_default() += 1;
         }
+    }
+
+    /// Whether the open input is to be left where it is.
+    pub(super) fn is_to_stop(&self) -> bool {
+        self.progress.is_stopped() && !(self.ends_itself && self.open.is_some())
+    }
+
+    /// Whether reading was ended from outside before the inputs were.
+    pub(crate) fn were_interrupted(&self) -> bool {
+        self.interrupted
     }
 
     /// Fills a batch with the next packets of the recording. `false` where there are no more.
