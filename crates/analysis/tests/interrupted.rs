@@ -100,6 +100,18 @@ fn a_summary_says_that_it_was_interrupted() {
     assert!(run.text().contains("interrupted"), "{}", run.text());
 }
 
+#[test]
+fn documents_without_a_capture_are_marked_themselves() {
+    let (octets, _) = half();
+    for command in ["context", "insights"] {
+        let (child, stdin) = reading(&[command, "-"], &octets);
+        signal(&child, "INT");
+        let run = end(child);
+        drop(stdin);
+        assert_eq!((run.status, &run.document()["interrupted"]), (Some(1), &json!(true)), "{command}: {}", run.stderr);
+    }
+}
+
 /// Whoever writes the capture may get the same Ctrl-C, and end it well.
 #[test]
 fn a_pipe_that_ends_behind_the_signal_was_read_to_its_end() {

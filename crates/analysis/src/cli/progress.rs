@@ -27,7 +27,6 @@ pub(super) fn show(plan: &Plan, quiet: bool) -> Shown {
         }
         while ended.recv_timeout(SHOWN_EVERY) == Err(RecvTimeoutError::Timeout) {
             bar.set_position(progress.octets());
-            bar.tick();
         }
         bar.finish_and_clear();
     };
