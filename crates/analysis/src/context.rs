@@ -24,6 +24,7 @@ pub fn write(report: &Report, detail_level: u8, max_conversations: usize, mut ou
     let document = Document {
         summary: &report.summary,
         protocol: "SMTP",
+        interrupted: report.capture.interrupted.then_some(true),
         transactions: transactions.into_iter().map(|mail| Conversation::new(mail, detail_level)).collect(),
         sessions,
         omitted: Omitted {
@@ -42,6 +43,9 @@ pub fn write(report: &Report, detail_level: u8, max_conversations: usize, mut ou
 struct Document<'a> {
     summary: &'a Summary,
     protocol: &'static str,
+    /// Reading was ended before the inputs were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<bool>,
     transactions: Vec<Conversation<'a>>,
     security_insights: SecurityInsights<'a>,
     findings: Vec<Finding>,

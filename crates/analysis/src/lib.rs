@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`plan`] | which files, in which order |
 //! | `pipeline`, `shards` | the inputs, and the connections shared out among threads |
+//! | [`progress`], `source` | how far reading has come; octets of an input, and how waiting for them is ended |
 //! | [`condition`] | what of a file was passed over, and what it says of itself |
 //! | `connection`, `opening`, `recognition` | is this mail, and who is the client |
 //! | `turn` | what the streams of a connection show of a dialogue |
@@ -41,6 +42,7 @@ mod pickup;
 mod pipeline;
 pub mod plan;
 mod preface;
+pub mod progress;
 mod queue_id;
 mod recognition;
 pub mod report;
@@ -49,6 +51,7 @@ pub mod run;
 mod samples;
 pub mod session;
 mod shards;
+mod source;
 pub mod spool;
 pub mod summary;
 pub mod tls;

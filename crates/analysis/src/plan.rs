@@ -1,12 +1,14 @@
 //! Which captures to read, and in which order: by the time at which they begin, as one recording.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use capture::{CaptureReader, ReaderLimits, Timestamp};
 use rayon::prelude::*;
+
+use crate::progress::Progress;
+use crate::source;
 
 /// An input that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +31,14 @@ pub struct Unreadable {
 }
 
 /// What the arguments come down to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// In the order in which they are to be read.
     pub inputs: Vec<Input>,
     /// Named or found, but not readable; in the order of their names.
     pub unreadable: Vec<Unreadable>,
+    /// Of the run that reads them.
+    pub progress: Progress,
 }
 
 /// The path that means standard input.
@@ -84,6 +88,12 @@ impl Plan {
         plan
     }
 
+    /// Octets of all inputs as they lie on the disk; `None` where one of them can be read only once.
+    pub fn octets(&self) -> Option<u64> {
+        let octets = |input: &Input| input.path.metadata().ok().filter(|_| !is_read_once(&input.path));
+        self.inputs.iter().map(|input| Some(octets(input)?.len())).sum()
+    }
+
     fn refuse(&mut self, path: &Path, what: &str) {
         let message = format!("{}: {what}; name a pcap or pcapng file, or a directory with some", path.display());
         self.unreadable.push(Unreadable { path: path.to_owned(), message, limit_reached: None });
@@ -91,21 +101,18 @@ impl Plan {
 }
 
 impl Input {
-    /// Opens it for reading, within these limits.
+    /// Opens it for reading, within these limits. What is read of it is counted.
     ///
     /// # Errors
     /// Those of [`CaptureReader::open`].
-    pub fn open(&self, limits: ReaderLimits) -> Result<CaptureReader, capture::Error> {
-        open(&self.path, limits).map(CaptureReader::decompressing_ahead)
+    pub fn open(&self, limits: ReaderLimits, progress: &Progress) -> Result<CaptureReader, capture::Error> {
+        let source = source::open(&self.path, progress)?;
+        CaptureReader::new_with_limits(source, self.path.clone(), limits).map(CaptureReader::decompressing_ahead)
     }
-}
 
-fn open(path: &Path, limits: ReaderLimits) -> Result<CaptureReader, capture::Error> {
-    if path.as_os_str() == STANDARD_INPUT {
-        let standard_input: Box<dyn Read + Send> = Box::new(std::io::stdin());
-        CaptureReader::new_with_limits(standard_input, path.to_owned(), limits)
-    } else {
-        CaptureReader::open_with_limits(path, limits)
+    /// Whether it can be read only once.
+    pub(crate) fn is_read_once(&self) -> bool {
+        is_read_once(&self.path)
     }
 }
 
@@ -114,7 +121,7 @@ fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.is_file() && !open(&path, ReaderLimits::default()).is_err_and(|e| e.is_about_something_else()) {
+        if path.is_file() && !CaptureReader::open(&path).is_err_and(|e| e.is_about_something_else()) {
             files.push(path);
         }
     }
@@ -123,7 +130,7 @@ fn captures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Whether it can be read only once: standard input, and what is named but no file, such as a pipe.
-fn is_read_once(path: &Path) -> bool {
+pub(crate) fn is_read_once(path: &Path) -> bool {
     path.as_os_str() == STANDARD_INPUT || path.metadata().is_ok_and(|metadata| !metadata.is_file())
 }
 
@@ -135,7 +142,7 @@ fn beginning(path: &Path) -> Result<Option<Timestamp>, capture::Error> {
     if is_read_once(path) {
         return Ok(None);
     }
-    let mut reader = open(path, ReaderLimits::default())?;
+    let mut reader = CaptureReader::open(path)?;
     let mut times = Vec::with_capacity(FIRST_PACKETS);
     // What is wrong behind the file's header is told when it is read.
     while times.len() < FIRST_PACKETS

@@ -206,6 +206,8 @@ impl Summary {
 pub struct Capture {
     /// In the order in which they were read; then those that could not be read.
     pub files: Vec<CaptureFile>,
+    /// Whether reading was ended from outside before the inputs were.
+    pub interrupted: bool,
     /// Packets in all files.
     pub packets: u64,
     /// Those that are TCP segments.

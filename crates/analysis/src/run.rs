@@ -81,7 +81,7 @@ impl<C: Collector> Collector for &mut C {
 /// collectors that `collector` makes. What is wrong with an input stands in [`Capture::files`]; what was read before counts.
 ///
 /// From time to time, and at the end, `settle` is given all collectors: whatever ended before that moment is in them, and
-/// nothing that ended after it. Where it says no, nothing more is read.
+/// nothing that ended after it. Where it says no, nothing more is read, and the same where [`Plan::progress`] is told to stop.
 pub fn read<C: Collector>(
     plan: &Plan,
     options: Options,
@@ -101,7 +101,7 @@ pub fn read_within<C: Collector>(
 ) -> (Vec<C>, Capture) {
     let mut shards = Shards::new(options, limits.flows, collector);
     let mut decoder = Decoder::with_limits(limits.fragments);
-    let mut inputs = Inputs::new(&plan.inputs, limits.reader);
+    let mut inputs = Inputs::new(plan, limits.reader);
     let mut settle = |shards: &mut Shards<C>| settle(&mut shards.collectors());
     if rayon::current_num_threads() > 1 {
         pipeline::read_in_parallel(&mut inputs, &mut decoder, &mut shards, &mut settle);
@@ -110,6 +110,7 @@ pub fn read_within<C: Collector>(
     }
     shards.finish();
     settle(&mut shards);
+    let interrupted = inputs.were_interrupted();
     let (mut files, seen, mut limits_reached) = inputs.finish();
     files.extend(plan.unreadable.iter().map(CaptureFile::unreadable));
     let decoded = decoder.counts();
@@ -128,6 +129,7 @@ pub fn read_within<C: Collector>(
     let capture = Capture {
         packets: files.iter().map(|file| file.packets).sum(),
         files,
+        interrupted,
         tcp_segments: seen.tcp_segments,
         tcp_connections: shards.connections(),
         unclaimed_octets: shards.unclaimed_octets(),
@@ -183,6 +185,32 @@ mod tests {
         let errors: Vec<bool> = report.capture.files.iter().map(|file| file.error.is_some()).collect();
         assert_eq!(errors, [false, true]);
         assert_eq!(report.summary.total_sessions, 1);
+    }
+
+    /// What was read until then is followed to its end, and it is said that there was more.
+    #[test]
+    fn reading_ends_where_it_is_interrupted() {
+        for threads in [1, 3] {
+            let plan = Plan::new(&[testdata("")]);
+            let stop = |_: &mut dyn Iterator<Item = &mut Vec<Session>>| {
+                plan.progress.stop().store(true, std::sync::atomic::Ordering::Relaxed);
+                true
+            };
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let (_, capture) = pool.install(|| read(&plan, Options::default(), Vec::new, stop));
+            assert!(capture.interrupted && capture.packets > 0, "{capture:?}");
+            let read: Vec<_> = capture.files.iter().map(|file| (file.truncated, file.error.is_some())).collect();
+            assert!(read.len() < plan.inputs.len() && read.iter().all(|&damage| damage == (false, false)), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_to_its_end_is_not_interrupted() {
+        let plan = Plan::new(&[testdata("exim-plain.pcap"), testdata("rotated")]);
+        let octets: u64 = plan.inputs.iter().map(|input| input.path.metadata().expect("a file").len()).sum();
+        let (_, capture) = read(&plan, Options::default(), Vec::new, |_| true);
+        assert!(!capture.interrupted);
+        assert_eq!((plan.octets(), plan.progress.octets()), (Some(octets), octets));
     }
 
     /// Who wants no more gets no more.

@@ -147,6 +147,9 @@ impl Overview {
                 last.0.since(first.0).as_secs_f64()
             ));
         }
+        if capture.interrupted {
+            lines.push("  cut short reading was interrupted; this is what was read until then".to_owned());
+        }
         for (kind, count) in &capture.encapsulations {
             lines.push(format!("  inside    {count} segments: {}", kind.replace('_', " ")));
         }

@@ -12,8 +12,12 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-const STATUS: &str = "Exit status: 0 all input was read to its end; 1 a result was printed, but some input was damaged, \
-cut short or unreadable; 2 wrong use, or nothing could be read.";
+const STATUS: &str =
+    "Exit status: 0 all input was read to its end; 1 a result was printed, but some input was damaged, \
+cut short or unreadable, or reading was interrupted; 2 wrong use, or nothing could be read.
+
+Ctrl-C ends reading: what \
+was read until then is printed. A second one ends the program.";
 
 /// What to print.
 #[derive(Debug, Subcommand)]
@@ -102,6 +106,9 @@ pub(super) struct Common {
     /// Number of threads, up to 1024 [default: all cores]; never changes the output
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) jobs: Option<u16>,
+    /// Show no progress; without it, progress is shown where standard error is a terminal
+    #[arg(long)]
+    pub(super) quiet: bool,
     /// Print passwords and SASL responses instead of redacting them
     #[arg(long)]
     pub(super) reveal_secrets: bool,

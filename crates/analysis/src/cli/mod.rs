@@ -1,6 +1,8 @@
 //! The command line: flags as typed (`arguments`), then as meant, then done.
 
 mod arguments;
+mod interruption;
+mod progress;
 
 use std::io::{self, BufWriter, Write};
 use std::mem::ManuallyDrop;
@@ -18,7 +20,7 @@ use crate::{context, extract, features, insights, run, summary};
 use arguments::{Arguments, Command};
 
 /// Runs the program. 0: every input was read to its end; 1: a result was printed but some input was damaged, cut short
-/// or unreadable; 2: wrong use, or nothing could be read. A closed pipe is success.
+/// or unreadable, or reading was interrupted; 2: wrong use, or nothing could be read. A closed pipe is success.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match with_threads(&arguments) {
@@ -46,17 +48,25 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         plan.unreadable.iter().for_each(|input| complain(&input.message));
         return Ok(ExitCode::from(2));
     }
-    let product = Product::of(&arguments.command, &plan)?;
-    let files = &product.capture().files;
+    interruption::listen(&plan.progress)?;
+    let shown = progress::show(&plan, common.quiet);
+    let product = Product::of(&arguments.command, &plan);
+    drop(shown);
+    interruption::end_at_once(&plan.progress);
+    let product = product?;
+    let (files, interrupted) = (&product.capture().files, product.capture().interrupted);
     let damaged: Vec<String> = files.iter().flat_map(CaptureFile::damages).collect();
     let warnings = files.iter().flat_map(|file| file.condition.warnings(&file.path));
     damaged.iter().cloned().chain(warnings).for_each(|message| complain(&message));
-    let nothing_read = files.iter().all(|file| file.error.is_some() && file.packets == 0);
+    if interrupted {
+        complain(&interruption::message(product.capture(), &plan));
+    }
+    let nothing_read = !interrupted && files.iter().all(|file| file.error.is_some() && file.packets == 0);
     if nothing_read {
         return Ok(ExitCode::from(2));
     }
     product.print()?;
-    Ok(if damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if damaged.is_empty() && !interrupted { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// What was read, in the shape that the command needs: no more is kept of the sessions than that.

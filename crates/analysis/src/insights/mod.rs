@@ -35,6 +35,7 @@ pub struct Options {
 pub fn write(report: &Report, options: &Options, mut out: impl io::Write) -> io::Result<()> {
     let security = security::analyse(report);
     let document = Document {
+        interrupted: report.capture.interrupted.then_some(true),
         query_patterns: options.queries.then(|| domains::query_patterns(report)),
         response_analysis: options.response_codes.then(|| replies::analyse(report)),
         domain_analysis: domains::analyse(report, &options.internal_domains),
@@ -48,6 +49,9 @@ pub fn write(report: &Report, options: &Options, mut out: impl io::Write) -> io:
 
 #[derive(Serialize)]
 struct Document<'a> {
+    /// Reading was ended before the inputs were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     query_patterns: Option<QueryPatterns>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,13 +11,17 @@ use capture::{CaptureReader, Compression, Error, PacketBatch, ReaderLimits, Time
 
 use super::{Batch, Seen};
 use crate::condition::Condition;
-use crate::plan::Input;
+use crate::plan::{Input, Plan};
+use crate::progress::Progress;
 use crate::report::CaptureFile;
 
 /// See the module.
 pub(crate) struct Inputs<'p> {
     left: slice::Iter<'p, Input>,
     limits: ReaderLimits,
+    progress: &'p Progress,
+    /// Reading ended before the inputs did.
+    interrupted: bool,
     /// Those that are read, in the order in which they begin.
     open: Vec<Open>,
     /// What was seen of each.
@@ -31,6 +35,8 @@ struct Open {
     /// The number of its file.
     file: usize,
     reader: CaptureReader,
+    /// Whether it is read only once: then its source knows when to end.
+    ends_itself: bool,
     clock: Clock,
     /// Packets that were read and not taken, from this number on.
     ahead: PacketBatch,
@@ -46,14 +52,36 @@ const MERGED_OCTETS: usize = 512 << 10;
 
 impl<'p> Inputs<'p> {
     /// These inputs, none of which is open yet.
-    pub(crate) fn new(inputs: &'p [Input], limits: ReaderLimits) -> Self {
-        let (open, files, limits_reached) = Default::default();
-        Self { left: inputs.iter(), limits, open, files, limits_reached }
+    pub(crate) fn new(plan: &'p Plan, limits: ReaderLimits) -> Self {
+        Self {
+            left: plan.inputs.iter(),
+            limits,
+            progress: &plan.progress,
+            interrupted: false,
+            open: Vec::new(),
+            files: Vec::new(),
+            limits_reached: BTreeMap::new(),
+        }
     }
 
-    /// Fills a batch with the next packets of the recording. `false` where there are no more.
+    /// Whether reading is to end here.
+    fn is_to_stop(&self) -> bool {
+        self.progress.is_stopped() && !self.open.iter().any(|open| open.ends_itself)
+    }
+
+    /// Whether reading was ended from outside before the inputs were.
+    pub(crate) fn were_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Fills a batch with the next packets of the recording. `false` where there are no more, or where reading is to end.
     pub(super) fn fill(&mut self, batch: &mut Batch) -> bool {
         loop {
+            if self.is_to_stop() {
+                self.interrupted |= !self.open.is_empty() || self.left.len() > 0;
+                self.close_all();
+                return false;
+            }
             if self.open.is_empty() && !self.open_next() {
                 return false;
             }
@@ -128,7 +156,7 @@ impl<'p> Inputs<'p> {
     fn open_next(&mut self) -> bool {
         while let Some(input) = self.left.next() {
             let mut file = CaptureFile::new(&input.path);
-            let opened = input.open(self.limits);
+            let opened = input.open(self.limits, self.progress);
             match &opened {
                 Ok(reader) => {
                     file.format = Some(reader.format().name());
@@ -136,14 +164,14 @@ impl<'p> Inputs<'p> {
                 }
                 Err(e) => {
                     file.compression = e.compression().map(Compression::name);
-                    self.ended_by(e);
-                    file.fail(e);
+                    self.ended_by(e, &mut file);
                 }
             }
             self.files.push((file, Seen::default()));
             if let Ok(reader) = opened {
                 let (file, clock) = (self.files.len() - 1, Clock::new(input.begins));
-                self.open.push(Open { file, reader, clock, ahead: PacketBatch::default(), taken: 0 });
+                let (ends_itself, ahead) = (input.is_read_once(), PacketBatch::default());
+                self.open.push(Open { file, reader, ends_itself, clock, ahead, taken: 0 });
                 return true;
             }
         }
@@ -152,10 +180,7 @@ impl<'p> Inputs<'p> {
 
     /// Takes note of the state in which an open input was left, and closes it.
     fn close(&mut self, place: usize, end: Result<(), Error>) {
-        let Open { file, reader, .. } = self.open.remove(place);
-        if let Err(e) = &end {
-            self.ended_by(e);
-        }
+        let Open { file: number, reader, .. } = self.open.remove(place);
         let reached = [
             ("record_octets", reader.oversized_records()),
             ("interfaces", reader.further_interfaces()),
@@ -165,12 +190,16 @@ impl<'p> Inputs<'p> {
         for (limit, times) in reached {
             *self.limits_reached.entry(limit).or_default() += times;
         }
-        let Some((file, _)) = self.files.get_mut(file) else { return };
+        let Some((file, _)) = self.files.get_mut(number) else { return };
+        let mut file = std::mem::replace(file, CaptureFile::new("".as_ref()));
         file.packets = reader.packets();
         file.octets = reader.octets();
         file.condition = Condition::of(&reader);
         if let Err(e) = end {
-            file.fail(&e);
+            self.ended_by(&e, &mut file);
+        }
+        if let Some((place, _)) = self.files.get_mut(number) {
+            *place = file;
         }
     }
 
@@ -181,7 +210,12 @@ impl<'p> Inputs<'p> {
         }
     }
 
-    fn ended_by(&mut self, error: &Error) {
+    fn ended_by(&mut self, error: &Error, file: &mut CaptureFile) {
+        if self.progress.is_broken_off() {
+            self.interrupted = true;
+            return;
+        }
+        file.fail(error);
         if let Some(limit) = error.limit_reached() {
             *self.limits_reached.entry(limit).or_default() += 1;
         }
