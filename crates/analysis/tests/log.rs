@@ -249,10 +249,10 @@ fn later_sessions_of_a_four_tuple_are_numbered() {
     assert_eq!(printed.last().unwrap()["capture"]["limits_reached"], json!({}));
 }
 
-/// The limit `session_keys`: 1,048,576 sessions, shared out among 16 shards.
+/// The limit `session_keys`: 131,072 sessions, shared out among 16 shards.
 #[test]
 fn session_keys() {
-    assert_eq!(log::SESSION_KEYS, 1_048_576);
+    assert_eq!(log::SESSION_KEYS, 131_072);
     let folder = Folder::new();
     let within = |limit: usize, clients: &[u16]| {
         let path = folder.file("a.pcap", &connections(clients));

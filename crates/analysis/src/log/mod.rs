@@ -27,8 +27,9 @@ use crate::shards::SHARDS;
 
 use numbers::Numbers;
 
-/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key.
-pub const SESSION_KEYS: usize = 1 << 20;
+/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key: as many as a
+/// gigabyte of small mails has, which takes 5 MiB.
+pub const SESSION_KEYS: usize = 1 << 17;
 
 /// Reads all inputs of a plan and writes the lines meanwhile, those of each session when it ends. The number of threads of the
 /// pool it is called in changes no octet of them.
@@ -67,9 +68,8 @@ pub fn read_within<W: io::Write>(
 #[derive(Debug)]
 pub struct Log<W> {
     out: W,
-    /// What was taken from each collector. Its memory is used again.
-    taken: Vec<Lines>,
-    /// Where the lines of each session are, by the end: the moment, the number of the collector, and the place there.
+    /// Where the lines of each session are, by the end: the moment, the number of the collector, and the place there. Its memory
+    /// is used again.
     order: Vec<(u64, usize, Range<usize>)>,
     summary: Summary,
     failure: Option<io::Error>,
@@ -77,18 +77,14 @@ pub struct Log<W> {
 
 impl<W: io::Write> Log<W> {
     fn new(out: W) -> Self {
-        Self { out, taken: Vec::new(), order: Vec::new(), summary: Summary::default(), failure: None }
+        Self { out, order: Vec::new(), summary: Summary::default(), failure: None }
     }
 
     /// Writes what the collectors have, in the order of the ends. Whether reading may go on.
     fn settle(&mut self, collectors: &mut dyn Iterator<Item = &mut Logging>) -> bool {
-        for (number, collector) in collectors.enumerate() {
-            if self.taken.len() <= number {
-                self.taken.push(Lines::default());
-            }
-            let Some(taken) = self.taken.get_mut(number) else { continue };
-            std::mem::swap(taken, &mut collector.ready);
-            self.order.extend(taken.ended.drain(..).map(|(moment, lines)| (moment, number, lines)));
+        let mut collectors: Vec<&mut Logging> = collectors.collect();
+        for (number, collector) in collectors.iter_mut().enumerate() {
+            self.order.extend(collector.ready.ended.drain(..).map(|(moment, lines)| (moment, number, lines)));
             if self.failure.is_none() {
                 self.failure = collector.failure.take();
             }
@@ -96,12 +92,12 @@ impl<W: io::Write> Log<W> {
         // Of what ended at one moment, a collector's own order stays.
         self.order.sort_by_key(|&(moment, ..)| moment);
         for (_, number, lines) in self.order.drain(..) {
-            let text = self.taken.get(number).and_then(|taken| taken.text.get(lines)).unwrap_or_default();
+            let text = collectors.get(number).and_then(|collector| collector.ready.text.get(lines)).unwrap_or_default();
             if self.failure.is_none() {
                 self.failure = self.out.write_all(text).err();
             }
         }
-        self.taken.iter_mut().for_each(Lines::clear);
+        collectors.iter_mut().for_each(|collector| collector.ready.clear());
         self.failure.is_none()
     }
 
@@ -354,6 +350,5 @@ mod tests {
             assert!(log.settle(&mut [&mut collector].into_iter()));
         }
         assert!(log.out.len() > 8 * KEPT_OCTETS && collector.ready.text.capacity() <= KEPT_OCTETS);
-        assert!(log.taken.iter().all(|taken| taken.text.capacity() <= KEPT_OCTETS));
     }
 }
