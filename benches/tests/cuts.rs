@@ -4,10 +4,17 @@
 //! the commands make of the parts, with several numbers of threads, is to be octet for octet what they make of the whole with
 //! one; only the list of files may differ. `SMTPSCOPE_SEEDS` sets how many captures are generated.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use analysis::extract::{self, Selection, Wanted};
@@ -15,7 +22,7 @@ use analysis::message::MessageOptions;
 use analysis::plan::Plan;
 use analysis::report::Capture;
 use analysis::session::Options;
-use analysis::{context, features, insights, run, summary};
+use analysis::{context, features, insights, log, run, summary};
 use benches::generator::mixed;
 use capture::CaptureReader;
 use kit::{Interface, KitPacket, PcapNgWriter};
@@ -33,15 +40,19 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
         let plan = Plan::new(files);
         let options = Options::default();
         let without_files = |capture: Capture| Capture { files: Vec::new(), ..capture };
-        let mut all = Written::new();
+        let mut written_by = Written::new();
         let mut put = |name: &str, write: &dyn Fn(&mut Vec<u8>) -> std::io::Result<()>| {
             let mut out = Vec::new();
             write(&mut out).expect("a vector takes everything");
-            all.insert(name.to_owned(), out);
+            written_by.insert(name.to_owned(), out);
         };
         let message = MessageOptions { body: true, hashes: true, ..MessageOptions::default() };
         let (lines, capture) = features::read(&plan, Options { message, ..options }).expect("features");
         put("features", &|out| lines.write(&without_files(capture.clone()), out));
+        let mut lines = Vec::new();
+        let (log, capture) = log::read(&plan, options, &mut lines).expect("log");
+        log.finish(&without_files(capture)).expect("log");
+        put("log", &|out| out.write_all(&lines));
         let mut report = run::analyse(&plan, options);
         report.capture.files.clear();
         let wanted = insights::Options {
@@ -62,9 +73,10 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
         extraction.finish().expect("extract");
         for entry in fs::read_dir(directory.path()).expect("the directory") {
             let entry = entry.expect("a file");
-            all.insert(entry.file_name().into_string().unwrap(), fs::read(entry.path()).expect("a file"));
+            let octets = fs::read(entry.path()).expect("a file");
+            put(&entry.file_name().into_string().unwrap(), &|out| out.write_all(&octets));
         }
-        all
+        written_by
     })
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`run::analyse`] reads captures and gives a [`report::Report`]; [`features`], [`context`], [`insights`] and
-//! [`summary`] print it, [`extract`] writes its messages. On the way there:
+//! [`summary`] print it, [`extract`] writes its messages. [`log`] prints sessions as they end. On the way there:
 //!
 //! | module | concept |
 //! |---|---|
@@ -34,6 +34,7 @@ pub mod context;
 pub mod extract;
 pub mod features;
 pub mod insights;
+pub mod log;
 pub mod message;
 pub mod model;
 mod opening;

@@ -62,11 +62,11 @@ pub(crate) fn in_order(a: (Time, FourTuple), b: (Time, FourTuple)) -> Ordering {
 
 /// Numbers the connections of each 4-tuple, asked in the order of the sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Occurrences(HashMap<FourTuple, u32>);
+pub(crate) struct Occurrences(HashMap<FourTuple, Occurrence>);
 
 impl Occurrences {
     pub(crate) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
-        Occurrence(*self.0.entry(four_tuple).and_modify(|count| *count += 1).or_insert(1))
+        *self.0.entry(four_tuple).and_modify(|last| *last = last.next()).or_insert(Occurrence::FIRST)
     }
 }
 
@@ -75,6 +75,14 @@ impl Occurrences {
 pub(crate) struct Occurrence(u32);
 
 impl Occurrence {
+    /// The first connection of its 4-tuple.
+    pub(crate) const FIRST: Self = Self(1);
+
+    /// The one behind it.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The key of a session: its 4-tuple, with `#2`, `#3`, … for later connections of the same one.
     pub(crate) fn key(self, four_tuple: FourTuple) -> String {
         if self.0 == 1 { four_tuple.to_string() } else { format!("{four_tuple}#{}", self.0) }
@@ -225,6 +233,15 @@ pub struct Capture {
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// How often each limit was reached.
     pub limits_reached: BTreeMap<&'static str, u64>,
+}
+
+impl Capture {
+    /// Counts limits that were reached, each by its name.
+    pub(crate) fn count_limits(&mut self, reached: impl IntoIterator<Item = (&'static str, u64)>) {
+        for (limit, times) in reached.into_iter().filter(|&(_, times)| times > 0) {
+            *self.limits_reached.entry(limit).or_default() += times;
+        }
+    }
 }
 
 /// What became of fragments of IP datagrams that may carry TCP, tunnels included.

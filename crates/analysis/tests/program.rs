@@ -14,7 +14,7 @@ use process::{
 };
 use serde_json::{Value, json};
 
-const COMMANDS: [&str; 4] = ["summary", "features", "context", "insights"];
+const COMMANDS: [&str; 5] = ["summary", "features", "context", "insights", "log"];
 /// Those that print a JSON document.
 const DOCUMENTS: [&str; 3] = ["features", "context", "insights"];
 

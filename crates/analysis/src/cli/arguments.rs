@@ -31,15 +31,17 @@ pub(super) enum Command {
     Features {
         #[command(flatten)]
         common: Common,
-        /// Leave message headers out
-        #[arg(long)]
-        no_headers: bool,
-        /// Include decoded text bodies
-        #[arg(long)]
-        body: bool,
-        /// Include SHA-256 of messages and MD5 of attachments
-        #[arg(long)]
-        hashes: bool,
+        #[command(flatten)]
+        content: Content,
+    },
+    /// A line of JSON for each transaction and session as it ends, for recordings of any size
+    ///
+    /// The last line says what was read. A session's figures are those at its end: packets that come later do not count.
+    Log {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        content: Content,
     },
     /// One JSON document for a language model
     Context {
@@ -97,6 +99,20 @@ pub(super) enum Command {
     },
 }
 
+/// What is shown of messages.
+#[derive(Debug, Args)]
+pub(super) struct Content {
+    /// Leave message headers out
+    #[arg(long)]
+    pub(super) no_headers: bool,
+    /// Include decoded text bodies
+    #[arg(long)]
+    pub(super) body: bool,
+    /// Include SHA-256 of messages and MD5 of attachments
+    #[arg(long)]
+    pub(super) hashes: bool,
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
@@ -122,6 +138,7 @@ impl Command {
         match self {
             Self::Summary { common }
             | Self::Features { common, .. }
+            | Self::Log { common, .. }
             | Self::Context { common, .. }
             | Self::Insights { common, .. }
             | Self::Extract { common, .. } => common,
@@ -159,7 +176,7 @@ mod tests {
     /// Secrets are printed on request only, by any command.
     #[test]
     fn secrets_are_revealed_only_on_request() {
-        for name in ["summary", "features", "context", "insights"] {
+        for name in ["summary", "features", "context", "insights", "log"] {
             assert!(!parse(&format!("{name} a")).expect("a command").common().reveal_secrets);
             assert!(parse(&format!("{name} a --reveal-secrets")).expect("a command").common().reveal_secrets);
         }

@@ -4,7 +4,7 @@ mod arguments;
 mod interruption;
 mod progress;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -16,8 +16,8 @@ use crate::message::MessageOptions;
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Report};
 use crate::session::{DigestKey, Options};
-use crate::{context, extract, features, insights, run, summary};
-use arguments::{Arguments, Command};
+use crate::{context, extract, features, insights, log, run, summary};
+use arguments::{Arguments, Command, Content};
 
 /// Runs the program. 0: every input was read to its end; 1: a result was printed but some input was damaged, cut short
 /// or unreadable, or reading was interrupted; 2: wrong use, or nothing could be read. A closed pipe is success.
@@ -76,6 +76,8 @@ enum Product {
     Context(Report, u8, usize),
     Insights(Report, insights::Options),
     Extract(Box<extract::Extraction>, Capture),
+    /// All lines but the last have been printed.
+    Log(log::Log<BufWriter<StdoutLock<'static>>>, Capture),
 }
 
 impl Product {
@@ -89,6 +91,10 @@ impl Product {
             Command::Features { .. } => {
                 let (lines, capture) = features::read(plan, options)?;
                 Self::Lines(lines, capture)
+            }
+            Command::Log { .. } => {
+                let (log, capture) = log::read(plan, options, output())?;
+                Self::Log(log, capture)
             }
             Command::Context { detail_level, max_conversations, .. } => {
                 Self::Context(run::analyse(plan, options), *detail_level, *max_conversations)
@@ -120,24 +126,32 @@ impl Product {
 
     fn capture(&self) -> &Capture {
         match self {
-            Self::Overview(_, capture) | Self::Lines(_, capture) | Self::Extract(_, capture) => capture,
+            Self::Overview(_, capture)
+            | Self::Lines(_, capture)
+            | Self::Extract(_, capture)
+            | Self::Log(_, capture) => capture,
             Self::Context(report, ..) | Self::Insights(report, _) => &report.capture,
         }
     }
 
     /// The process ends behind this: giving millions of small pieces of memory back one by one would only take time.
     fn print(self) -> anyhow::Result<()> {
-        let mut out = BufWriter::with_capacity(OUTPUT_OCTETS, io::stdout().lock());
+        let mut out = output();
         match self {
             Self::Overview(overview, capture) => overview.write(&capture, &mut out)?,
             Self::Lines(lines, capture) => ManuallyDrop::new(lines).write(&capture, &mut out)?,
             Self::Context(report, level, most) => context::write(&ManuallyDrop::new(report), level, most, &mut out)?,
             Self::Insights(report, wanted) => insights::write(&ManuallyDrop::new(report), &wanted, &mut out)?,
             Self::Extract(extraction, capture) => extraction.finish()?.write(&capture, &mut out)?,
+            Self::Log(log, capture) => log.finish(&capture)?,
         }
         out.flush()?;
         Ok(())
     }
+}
+
+fn output() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::with_capacity(OUTPUT_OCTETS, io::stdout().lock())
 }
 
 /// Octets that are written to standard output at a time.
@@ -151,9 +165,9 @@ fn options(command: &Command) -> anyhow::Result<Options> {
         secret_digests: key.context("the system has no random octets for --secret-digests")?,
         ..Options::default()
     };
-    if let Command::Features { no_headers, body, hashes, .. } = command {
-        options.message =
-            MessageOptions { headers: !no_headers, body: *body, hashes: *hashes, ..MessageOptions::default() };
+    if let Command::Features { content, .. } | Command::Log { content, .. } = command {
+        let Content { no_headers, body, hashes } = *content;
+        options.message = MessageOptions { headers: !no_headers, body, hashes, ..MessageOptions::default() };
     } else if let Command::Extract { .. } = command {
         // Of a message that is in the spool no more is kept than is needed.
         options.message = MessageOptions { kept_limit: 0, ..MessageOptions::default() };
@@ -200,13 +214,17 @@ mod tests {
         let kept = |line: &[&str]| (parsed(line).message.headers, parsed(line).message.body);
         assert_eq!(kept(&["features", "a.pcap"]), (true, false));
         assert_eq!(kept(&["features", "--no-headers", "--body", "a.pcap"]), (false, true));
+        for flags in [&[][..], &["--no-headers"], &["--body", "--hashes"]] {
+            let message = |command| parsed(&[&[command, "a.pcap"], flags].concat()).message;
+            assert_eq!(message("log"), message("features"), "{flags:?}");
+        }
         assert_eq!(kept(&["summary", "a.pcap"]), (false, false));
     }
 
     /// The contract: secrets "appear nowhere unless `--reveal-secrets` is given".
     #[test]
     fn secrets_are_kept_only_on_request() {
-        for command in ["summary", "features", "context", "insights"] {
+        for command in ["summary", "features", "context", "insights", "log"] {
             assert!(!parsed(&[command, "a.pcap"]).reveal_secrets);
             assert!(parsed(&[command, "--reveal-secrets", "a.pcap"]).reveal_secrets);
             assert_eq!(parsed(&[command, "a.pcap"]).secret_digests, None);

@@ -99,10 +99,7 @@ pub fn read(plan: &Plan, options: Options, wanted: Wanted) -> Result<(Extraction
     if let Some(failure) = extraction.failure() {
         return Err(failure);
     }
-    let limits = collectors.iter().flat_map(|collector| collector.limits.by_name());
-    for (limit, times) in limits.filter(|&(_, times)| times > 0) {
-        *capture.limits_reached.entry(limit).or_default() += times;
-    }
+    capture.count_limits(collectors.iter().flat_map(|collector| collector.limits.by_name()));
     Ok((extraction, capture))
 }
 

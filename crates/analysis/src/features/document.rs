@@ -51,11 +51,7 @@ impl Lines {
     /// The capture with the limits that were reached in the bodies of messages.
     fn with_limits(&self, capture: &Capture) -> Capture {
         let mut capture = capture.clone();
-        for (limit, count) in
-            self.batches.iter().flat_map(|batch| batch.limits.by_name()).filter(|(_, count)| *count > 0)
-        {
-            *capture.limits_reached.entry(limit).or_default() += count;
-        }
+        capture.count_limits(self.batches.iter().flat_map(|batch| batch.limits.by_name()));
         capture
     }
 

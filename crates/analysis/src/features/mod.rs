@@ -9,6 +9,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `texts` | the text of a session and those of its transactions |
 //! | `batch` | the lines of some sessions |
 //! | `frames` | keeps lines compressed |
 //! | `document` | all lines, put in order and written |
@@ -16,6 +17,7 @@
 mod batch;
 mod document;
 mod frames;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,9 +31,9 @@ use crate::report::{Capture, Report};
 use crate::run::{self, Collector};
 use crate::session::Options;
 
-pub(crate) use batch::TransactionFields;
 use batch::{Batch, Room};
 pub use document::Lines;
+pub(crate) use texts::{Texts, TransactionFields};
 
 /// Version of the documents' shape. It grows when a field changes its meaning, which is not planned.
 pub const SCHEMA_VERSION: u32 = 1;
