@@ -243,6 +243,33 @@ fn recordings_that_overlap_in_time_are_merged() {
     }
 }
 
+/// One input that goes on for several of a reader's buffers, and others that begin and end meanwhile: it is read alone, then
+/// merged, then alone again.
+#[test]
+fn an_input_that_others_overlap_now_and_then_is_merged_with_each() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("whole.pcap");
+    let file = std::io::BufWriter::new(fs::File::create(&path).expect("a file"));
+    benches::generator::generate(benches::generator::Profile::LargeMails, 8_000_000, file).expect("a capture");
+    let packets = recording(&path).into_iter().zip(0..);
+    let recording: Recording =
+        packets.map(|((link, packet), number)| (link, KitPacket { nanos: packet.nanos + number, ..packet })).collect();
+    let expected = written(&[part(directory.path(), 0, &recording, &[1])], 1);
+    let mut inputs = vec![Recording::new(); 4];
+    for (number, packet) in recording.iter().enumerate() {
+        // Of each quarter but the first, the middle is shared with another input.
+        let (quarter, place) = (number * 4 / recording.len(), number % (recording.len() / 4).max(1));
+        let shared = quarter > 0 && (recording.len() / 16..recording.len() / 8).contains(&place) && number % 2 == 0;
+        inputs[if shared { quarter } else { 0 }].push(packet.clone());
+    }
+    assert!(inputs.iter().all(|packets| packets.len() > 50));
+    let files: Vec<PathBuf> =
+        inputs.iter().enumerate().map(|(number, packets)| part(directory.path(), number + 1, packets, &[1])).collect();
+    for jobs in [1, 3] {
+        assert_equal(&written(&files, jobs), &expected, &format!("{jobs} threads"));
+    }
+}
+
 /// Equal messages are in one file of `extract`, which is named by the first that ended, whatever thread had it.
 #[test]
 fn equal_messages_have_the_name_of_the_first() {

@@ -171,6 +171,31 @@ fn datagrams_in_reassembly() {
     assert_reached_none(&within(limits, &pcap(&packets)));
 }
 
+/// Captures that all go on at the same time. Those that have to wait are read, too.
+#[test]
+fn open_inputs() {
+    let folder = Folder::new();
+    let at = |number: u16, nanos| {
+        let source = format!("203.0.113.1:{number}");
+        let segment = TcpPacket { syn: true, ack: None, ..TcpPacket::new(&source, "203.0.113.2:80") };
+        KitPacket::new(nanos, segment.ethernet())
+    };
+    let of_others = (1..=70_u16).map(|number| {
+        let begins = START_NANOS - 100_000_000_000 + i64::from(number);
+        pcap(&[at(number, begins), at(number, START_NANOS + 100_000_000_000)])
+    });
+    let files: Vec<_> = of_others
+        .chain([pcap(&one_mail())])
+        .enumerate()
+        .map(|(number, file)| folder.file(&number.to_string(), &file).into())
+        .collect();
+    let mut document = Vec::new();
+    features::write(&run::analyse(&Plan::new(&files), Options::default()), &mut document).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    assert_reached(&document, "open_inputs", 7);
+    assert_eq!(document["capture"]["packets"], 140 + one_mail().len());
+}
+
 /// SYNs of others in the midst of a mail: those that wait for nothing are given up, the mail is not. The limit is divided
 /// among 16 tables, each of which gets more than its part.
 #[test]

@@ -13,6 +13,7 @@ pub struct PacketBatch {
     packets: Vec<BatchedPacket>,
     /// In the place of `octets`, where packets were copied.
     copied: Vec<u8>,
+    is_copied: bool,
 }
 
 /// A [`Packet`] whose data is a place in its batch's octets.
@@ -60,13 +61,14 @@ impl PacketBatch {
 
     /// All octets, of which those of the packets are some.
     pub fn octets(&self) -> &[u8] {
-        if self.copied.is_empty() { &self.octets } else { &self.copied }
+        if self.is_copied { &self.copied } else { &self.octets }
     }
 
     /// Forgets all packets, to [take](Self::push_copy) others.
     pub fn start_copying(&mut self) {
         self.packets.clear();
         self.copied.clear();
+        self.is_copied = true;
     }
 
     /// Takes in a copy of a packet, behind those taken since [`start_copying`](Self::start_copying): for packets of several
@@ -102,7 +104,7 @@ impl PacketBatch {
     /// Forgets the packets and gives back the octets.
     pub(crate) fn clear(&mut self) -> Box<[u8]> {
         self.packets.clear();
-        self.copied.clear();
+        self.is_copied = false;
         std::mem::take(&mut self.octets)
     }
 
@@ -178,6 +180,22 @@ mod tests {
         let (found, batches) = in_batches(&whole);
         assert_eq!((found.0.len(), found.1.as_ref()), (1200, None));
         assert!(found == one_by_one(&whole) && batches > 2, "{batches} batches");
+    }
+
+    /// Copies are the same packets, whatever the batch held before.
+    #[test]
+    fn copies_take_the_place_of_what_was_there() {
+        let mut reader = CaptureReader::new(Box::new(std::io::Cursor::new(capture())), "a".into()).unwrap();
+        let (mut read, mut copies) = (PacketBatch::default(), PacketBatch::default());
+        assert!(reader.next_batch(&mut copies).unwrap() && reader.next_batch(&mut read).unwrap());
+        copies.start_copying();
+        assert!(copies.is_empty() && copies.octets().is_empty());
+        read.packets().for_each(|packet| copies.push_copy(&packet));
+        assert!(copies.packets().eq(read.packets()));
+        // And the other way round.
+        assert!(reader.next_batch(&mut copies).unwrap());
+        let first = copies.packet(0).unwrap();
+        assert_eq!(copies.place(0, first.data_at + 1).map(|at| &copies.octets()[at]), first.data.get(1));
     }
 
     /// What is wrong is said behind the packets before it, and damage is passed over as ever.

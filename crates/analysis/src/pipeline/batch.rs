@@ -14,10 +14,16 @@ pub(crate) struct Batch {
     /// Where there are several inputs, the place in `seen` for each packet.
     inputs: Vec<usize>,
     pub(super) nested_too_deep: u64,
-    /// Of each shard, in their order.
-    segments: [Vec<Placed>; SHARDS],
+    sorted: Sorted,
     /// Numbers of packets that cannot be decoded alone.
     fragments: Vec<usize>,
+}
+
+/// Segments by the shard they belong to.
+#[derive(Default)]
+struct Sorted {
+    /// Of each shard, in their order.
+    segments: [Vec<Placed>; SHARDS],
     /// Payloads that were put together from fragments.
     assembled: Vec<u8>,
 }
@@ -84,9 +90,9 @@ impl Batch {
 
     /// Decodes those packets that can be decoded alone.
     pub(super) fn decode(&mut self) {
-        self.segments.iter_mut().for_each(Vec::clear);
+        self.sorted.segments.iter_mut().for_each(Vec::clear);
+        self.sorted.assembled.clear();
         self.fragments.clear();
-        self.assembled.clear();
         let mut decoder = Decoder::new();
         for number in 0..self.packets.len() {
             let Some(packet) = self.packets.packet(number) else { continue };
@@ -95,8 +101,7 @@ impl Batch {
             match decoder.decode_alone(&packet) {
                 Ok(Decoded::Segment(segment)) => {
                     seen.segment(&segment.encapsulation);
-                    let placed = place(&self.packets, number, &segment, &mut self.assembled);
-                    put(&mut self.segments, &segment, placed);
+                    self.sorted.add(&segment, number, &self.packets);
                 }
                 Ok(Decoded::Nothing) => {}
                 Ok(Decoded::Fragment) => self.fragments.push(number),
@@ -117,21 +122,20 @@ impl Batch {
             match decoder.decode(&packet) {
                 Ok(Some(segment)) => {
                     seen.segment(&segment.encapsulation);
-                    let placed = place(&self.packets, number, &segment, &mut self.assembled);
-                    put(&mut self.segments, &segment, placed);
+                    self.sorted.add(&segment, number, &self.packets);
                 }
                 Ok(None) => {}
                 Err(e) => seen.error(&packet, e),
             }
         }
         // Two runs that are in order each.
-        self.segments.iter_mut().for_each(|segments| segments.sort_by_key(|placed| placed.number));
+        self.sorted.segments.iter_mut().for_each(|segments| segments.sort_by_key(|placed| placed.number));
     }
 
     /// The segments of a shard in their order, each with the number of its packet in the batch.
     pub(crate) fn segments(&self, shard: usize) -> impl Iterator<Item = (u64, Segment<'_>)> {
-        self.segments.get(shard).into_iter().flatten().map(|placed| {
-            let octets = if placed.is_assembled { &self.assembled } else { self.packets.octets() };
+        self.sorted.segments.get(shard).into_iter().flatten().map(|placed| {
+            let octets = if placed.is_assembled { &self.sorted.assembled } else { self.packets.octets() };
             let payload = octets.get(placed.start..placed.start + placed.len).unwrap_or_default();
             (placed.number as u64, Segment { payload, ..placed.segment })
         })
@@ -144,20 +148,17 @@ fn seen_of<'s>(seen: &'s mut [(usize, Seen)], inputs: &[usize], number: usize) -
     seen.get_mut(place).map(|(_, seen)| seen)
 }
 
-fn put(segments: &mut [Vec<Placed>; SHARDS], segment: &Segment<'_>, placed: Placed) {
-    if let Some(segments) = segments.get_mut(shard_of(segment)) {
-        segments.push(placed);
+impl Sorted {
+    /// Adds the segment in the packet of this number, with its payload: a place in the packet, or behind what was put together
+    /// before.
+    fn add(&mut self, segment: &Segment<'_>, number: usize, packets: &PacketBatch) {
+        let Some(segments) = self.segments.get_mut(shard_of(segment)) else { return };
+        let in_packet = segment.payload_at.and_then(|at| packets.place(number, at));
+        let start = in_packet.unwrap_or(self.assembled.len());
+        if in_packet.is_none() {
+            self.assembled.extend_from_slice(segment.payload);
+        }
+        let (is_assembled, len) = (in_packet.is_none(), segment.payload.len());
+        segments.push(Placed { number, segment: segment.without_payload(), is_assembled, start, len });
     }
-}
-
-/// Where the payload of a segment is: in the packet of this number, or behind what was put together before.
-fn place(packets: &PacketBatch, number: usize, segment: &Segment<'_>, assembled: &mut Vec<u8>) -> Placed {
-    let len = segment.payload.len();
-    let start = segment.payload_at.and_then(|at| packets.place(number, at));
-    let is_assembled = start.is_none();
-    let start = start.unwrap_or(assembled.len());
-    if is_assembled {
-        assembled.extend_from_slice(segment.payload);
-    }
-    Placed { number, segment: segment.without_payload(), is_assembled, start, len }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Inputs<'p> {
     interrupted: bool,
     /// Those that are read, in the order in which they begin.
     open: Vec<Open>,
+    /// How many inputs were left when one of them had to wait, because too many are open.
+    waits: Option<usize>,
     /// What was seen of each.
     files: Vec<(CaptureFile, Seen)>,
     /// How often each limit was reached, by its name.
@@ -59,6 +61,7 @@ impl<'p> Inputs<'p> {
             progress: &plan.progress,
             interrupted: false,
             open: Vec::new(),
+            waits: None,
             files: Vec::new(),
             limits_reached: BTreeMap::new(),
         }
@@ -122,11 +125,18 @@ impl<'p> Inputs<'p> {
             // Those of one moment in the order in which their inputs begin.
             let times = self.open.iter().enumerate().filter_map(|(place, open)| Some((open.next_time()?, place)));
             let Some((time, place)) = times.min() else { break };
-            if self.open.len() < OPEN_INPUTS
-                && self.left.as_slice().first().is_some_and(|next| next.begins_before(time))
+            if let Some(next) = self.left.as_slice().first()
+                && next.begins_before(time)
             {
-                self.open_next();
-                continue;
+                if self.open.len() < OPEN_INPUTS {
+                    self.open_next();
+                    continue;
+                }
+                // Counted once for each input that has to wait.
+                if self.waits != Some(self.left.len()) {
+                    self.waits = Some(self.left.len());
+                    self.reached("open_inputs", 1);
+                }
             }
             if let Some(open) = self.open.get_mut(place) {
                 open.take(batch);
@@ -157,22 +167,22 @@ impl<'p> Inputs<'p> {
         while let Some(input) = self.left.next() {
             let mut file = CaptureFile::new(&input.path);
             let opened = input.open(self.limits, self.progress);
-            match &opened {
-                Ok(reader) => {
-                    file.format = Some(reader.format().name());
-                    file.compression = reader.compression().map(Compression::name);
-                }
-                Err(e) => {
-                    file.compression = e.compression().map(Compression::name);
-                    self.ended_by(e, &mut file);
-                }
+            file.compression = match &opened {
+                Ok(reader) => reader.compression(),
+                Err(e) => e.compression(),
             }
+            .map(Compression::name);
+            file.format = opened.as_ref().ok().map(|reader| reader.format().name());
+            let number = self.files.len();
             self.files.push((file, Seen::default()));
-            if let Ok(reader) = opened {
-                let (file, clock) = (self.files.len() - 1, Clock::new(input.begins));
-                let (ends_itself, ahead) = (input.is_read_once(), PacketBatch::default());
-                self.open.push(Open { file, reader, ends_itself, clock, ahead, taken: 0 });
-                return true;
+            match opened {
+                Ok(reader) => {
+                    let (clock, ends_itself) = (Clock::new(input.begins), input.is_read_once());
+                    let ahead = PacketBatch::default();
+                    self.open.push(Open { file: number, reader, ends_itself, clock, ahead, taken: 0 });
+                    return true;
+                }
+                Err(e) => self.ended_by(number, &e),
             }
         }
         false
@@ -180,27 +190,22 @@ impl<'p> Inputs<'p> {
 
     /// Takes note of the state in which an open input was left, and closes it.
     fn close(&mut self, place: usize, end: Result<(), Error>) {
-        let Open { file: number, reader, .. } = self.open.remove(place);
+        let Open { file: number, reader, ahead, taken, .. } = self.open.remove(place);
         let reached = [
             ("record_octets", reader.oversized_records()),
             ("interfaces", reader.further_interfaces()),
             ("damaged_places", reader.damage().further_places()),
             ("comments", reader.comments().further()),
         ];
-        for (limit, times) in reached {
-            *self.limits_reached.entry(limit).or_default() += times;
+        reached.into_iter().for_each(|(limit, times)| self.reached(limit, times));
+        if let Err(e) = &end {
+            self.ended_by(number, e);
         }
         let Some((file, _)) = self.files.get_mut(number) else { return };
-        let mut file = std::mem::replace(file, CaptureFile::new("".as_ref()));
-        file.packets = reader.packets();
+        // What was read ahead is not in the recording.
+        file.packets = reader.packets().saturating_sub(ahead.len().saturating_sub(taken) as u64);
         file.octets = reader.octets();
         file.condition = Condition::of(&reader);
-        if let Err(e) = end {
-            self.ended_by(&e, &mut file);
-        }
-        if let Some((place, _)) = self.files.get_mut(number) {
-            *place = file;
-        }
     }
 
     /// Closes what is open: nothing more is wanted.
@@ -210,15 +215,22 @@ impl<'p> Inputs<'p> {
         }
     }
 
-    fn ended_by(&mut self, error: &Error, file: &mut CaptureFile) {
+    /// Takes note of why the input of this number ended.
+    fn ended_by(&mut self, number: usize, error: &Error) {
         if self.progress.is_broken_off() {
             self.interrupted = true;
             return;
         }
-        file.fail(error);
-        if let Some(limit) = error.limit_reached() {
-            *self.limits_reached.entry(limit).or_default() += 1;
+        if let Some((file, _)) = self.files.get_mut(number) {
+            file.fail(error);
         }
+        if let Some(limit) = error.limit_reached() {
+            self.reached(limit, 1);
+        }
+    }
+
+    fn reached(&mut self, limit: &'static str, times: u64) {
+        *self.limits_reached.entry(limit).or_default() += times;
     }
 
     /// Adds what was seen of a batch to its inputs.
@@ -228,7 +240,7 @@ impl<'p> Inputs<'p> {
                 all.merge(seen);
             }
         }
-        *self.limits_reached.entry("carriers").or_default() += batch.nested_too_deep;
+        self.reached("carriers", batch.nested_too_deep);
     }
 
     /// The inputs as a report tells of them, what was seen of all, and how often each limit was reached.
@@ -303,3 +315,47 @@ impl Clock {
 
 /// Longer than packets of a recording in use are apart.
 const FAR_AHEAD: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use capture::{LinkType, Packet};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_nanos(second * 1_000_000_000)
+    }
+
+    /// The clock behind each packet of these times, in seconds.
+    fn clocks(begins: Option<i64>, seconds: &[i64], is_last: bool) -> Vec<Timestamp> {
+        let mut batch = PacketBatch::default();
+        batch.start_copying();
+        for &second in seconds {
+            let timestamp = at(second);
+            let link_type = LinkType::ETHERNET;
+            batch.push_copy(&Packet { data: &[0], data_at: 0, interface_id: 0, link_type, original_len: 1, timestamp });
+        }
+        let mut clock = Clock::new(begins.map(at));
+        (0..seconds.len())
+            .map(|number| {
+                clock = clock.behind(&batch, number, is_last).expect("a packet");
+                clock.0
+            })
+            .collect()
+    }
+
+    /// The order within an input stays as it is.
+    #[test]
+    fn the_clock_of_an_input_never_goes_back() {
+        assert_eq!(clocks(Some(10), &[10, 12, 11, 5, 13], true), [10, 12, 12, 12, 13].map(at));
+    }
+
+    #[test]
+    fn a_packet_far_ahead_is_believed_with_the_next() {
+        assert_eq!(clocks(Some(10), &[10, 9_000, 11], false), [10, 10, 11].map(at), "a corrupt time");
+        assert_eq!(clocks(Some(10), &[10, 9_000, 9_001], false), [10, 9_000, 9_001].map(at), "a silence");
+        assert_eq!(clocks(Some(10), &[10, 9_000], false), [10, 10].map(at), "what follows is not known yet");
+        assert_eq!(clocks(Some(10), &[10, 9_000], true), [10, 9_000].map(at), "nothing follows");
+        assert_eq!(clocks(None, &[10, 11], false).last(), Some(&at(11)), "the beginning of standard input");
+    }
+}
