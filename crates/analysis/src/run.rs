@@ -180,6 +180,29 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_file_is_read_without_error() {
+        let capture = analyse(&Plan::new(&[testdata("postfix-plain.pcap")]), Options::default()).capture;
+        let [file] = capture.files.as_slice() else { panic!("one file: {:?}", capture.files) };
+        assert_eq!((file.format, file.truncated, &file.error), (Some("pcap"), false, &None));
+        assert_eq!(file.packets, capture.packets);
+        assert!(file.first_seen < file.last_seen && capture.tcp_segments <= capture.packets);
+    }
+
+    /// The contract and the design: what was read before an error counts.
+    #[test]
+    fn a_file_cut_in_its_last_record_has_all_packets_but_that() {
+        let whole = analyse(&Plan::new(&[testdata("postfix-plain.pcap")]), Options::default());
+        let octets = std::fs::read(testdata("postfix-plain.pcap")).expect("the capture");
+        let cut = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(cut.path(), octets.get(..octets.len() - 1).expect("octets")).expect("a copy");
+        let report = analyse(&Plan::new(&[cut.path().to_owned()]), Options::default());
+        let [file] = report.capture.files.as_slice() else { panic!("one file: {:?}", report.capture.files) };
+        assert_eq!((file.packets, file.truncated), (whole.capture.packets - 1, true));
+        assert_eq!(report.sessions.len(), 1);
+        assert!(file.error.as_ref().is_some_and(|error| error.contains(" octet ")));
+    }
+
+    #[test]
     fn what_cannot_be_read_stands_behind_what_was() {
         let report = analyse(&Plan::new(&[testdata("missing.pcap"), testdata("exim-plain.pcap")]), Options::default());
         let errors: Vec<bool> = report.capture.files.iter().map(|file| file.error.is_some()).collect();

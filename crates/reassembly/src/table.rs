@@ -460,6 +460,23 @@ mod tests {
         (table, ends)
     }
 
+    /// Another table of the same recording has seen later packets.
+    #[test]
+    fn time_passes_without_a_segment_and_never_back() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        let limits = FlowLimits { idle_time: Duration::from_secs(10), ..FlowLimits::default() };
+        let (mut table, mut ends) = table(limits, &[from(1, 0, "S", "", 100)]);
+        assert_eq!(table.now(), Some(at(100)));
+        table.pass_time(at(5), &mut ends);
+        table.pass_time(at(110), &mut ends);
+        assert_eq!((ends.0.as_slice(), table.now()), ([].as_slice(), Some(at(110))));
+        table.pass_time(at(111), &mut ends);
+        assert_eq!(ends.0, [(1, FlowEnd::Idle)]);
+        let (mut untouched, mut ends) = super::tests::table(limits, &[]);
+        untouched.pass_time(at(5), &mut ends);
+        assert_eq!(untouched.now(), None);
+    }
+
     #[test]
     fn beyond_the_limit_the_one_silent_for_the_longest_goes() {
         let limits = FlowLimits { flows: 2, ..FlowLimits::default() };

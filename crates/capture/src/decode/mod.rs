@@ -450,6 +450,26 @@ mod tests {
         assert_eq!(decode(&packet(LinkType::ETHERNET, &arp)), Ok(None));
     }
 
+    /// Fragments of a datagram need each other; all else is the same without what came before.
+    #[test]
+    fn alone_everything_but_a_fragment_is_the_same() {
+        let mut whole = segment(4).ethernet();
+        let alone = |data: &[u8]| {
+            Decoder::new().decode_alone(&self::packet(LinkType::ETHERNET, data)).map(|decoded| match decoded {
+                Decoded::Segment(segment) => Some(segment.payload.to_vec()),
+                Decoded::Nothing => None,
+                Decoded::Fragment => Some(b"a fragment".to_vec()),
+            })
+        };
+        assert_eq!(alone(&whole), decode(&self::packet(LinkType::ETHERNET, &whole)));
+        let arp = [&[0xff; 6][..], &[2; 6], &[8, 6], &[0; 28]].concat();
+        assert_eq!(alone(&arp), Ok(None));
+        assert_eq!(alone(&whole[..20]), decode(&self::packet(LinkType::ETHERNET, &whole[..20])));
+        // RFC 791 §3.1: the flag "more fragments".
+        whole[20] |= 0x20;
+        assert_eq!(alone(&whole), Ok(Some(b"a fragment".to_vec())));
+    }
+
     #[test]
     fn names_do_not_change() {
         for (error, name) in [
