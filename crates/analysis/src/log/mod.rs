@@ -27,8 +27,8 @@ use crate::shards::SHARDS;
 
 use numbers::Numbers;
 
-/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key: as many as a
-/// gigabyte of small mails has, which takes 5 MiB.
+/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key: more than a
+/// gigabyte of small mails has (102,208).
 pub const SESSION_KEYS: usize = 1 << 17;
 
 /// Reads all inputs of a plan and writes the lines meanwhile, those of each session when it ends. The number of threads of the
