@@ -173,20 +173,7 @@ fn segments(file: &Arc<[u8]>) -> Vec<(Segment<'_>, Lent)> {
             payload: payload.clone(),
         };
         segments.push((
-            Segment {
-                payload: file.get(payload).expect("within the file"),
-                source: segment.source,
-                destination: segment.destination,
-                seq: segment.seq,
-                ack: segment.ack,
-                flags: segment.flags,
-                window: segment.window,
-                window_scale: segment.window_scale,
-                payload_at: segment.payload_at,
-                missing: segment.missing,
-                timestamp: segment.timestamp,
-                encapsulation: capture::Encapsulation::default(),
-            },
+            Segment { payload: file.get(payload).expect("within the file"), ..segment.without_payload() },
             lent,
         ));
     }

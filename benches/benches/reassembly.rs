@@ -87,17 +87,7 @@ fn segments(file: &Arc<[u8]>) -> Vec<Segment<'_>> {
         let at = segment.payload_at.and_then(|at| usize::try_from(at).ok()).expect("no fragments");
         segments.push(Segment {
             payload: file.get(at..at + segment.payload.len()).expect("within the file"),
-            source: segment.source,
-            destination: segment.destination,
-            seq: segment.seq,
-            ack: segment.ack,
-            flags: segment.flags,
-            window: segment.window,
-            window_scale: segment.window_scale,
-            payload_at: segment.payload_at,
-            missing: segment.missing,
-            timestamp: segment.timestamp,
-            encapsulation: capture::Encapsulation::default(),
+            ..segment.without_payload()
         });
     }
     segments

@@ -604,7 +604,7 @@ mod tests {
         session.anomalies.iter().map(|anomaly| anomaly.kind).collect()
     }
 
-    /// RFC 2920 §3.1: commands may be sent in a group, and their replies come in the same order.
+    /// RFC 2920 §3.1: commands may be sent in a group; §3.2: their replies come in the same order.
     #[test]
     fn replies_to_a_group_are_paired_in_order() {
         let session = talk(&opened(&[

@@ -108,7 +108,7 @@ impl Dialogue {
         true
     }
 
-    /// A 354 has come: RFC 2920 §3.1 has the replies in the order of the commands, so the last ones before it are to the
+    /// A 354 has come: RFC 2920 §3.2 has the replies in the order of the commands, so the last ones before it are to the
     /// last commands before DATA.
     pub(super) fn align(&mut self, reply: &Reply<'_>) {
         let unsure = std::mem::take(&mut self.unsure);
@@ -207,7 +207,7 @@ impl Dialogue {
     }
 
     /// Whether a command stands before the last one that a reply was paired with. Replies come in the order of the commands
-    /// (RFC 2920 §3.1), so this reply is not to it, or that one was not: it is paired with none, and decides nothing. This
+    /// (RFC 2920 §3.2), so this reply is not to it, or that one was not: it is paired with none, and decides nothing. This
     /// happens where both sides have gaps, and of two DATA the earlier one was given the message of the later one.
     pub(super) fn is_before_answered(&self, command: Option<usize>) -> bool {
         command.is_some_and(|command| self.last_answered > Some(command))
@@ -263,7 +263,7 @@ mod tests {
         assert!(dialogue.is_ambiguous(250) && !dialogue.is_ambiguous(221));
     }
 
-    /// RFC 2920 §3.1: replies come in the order of the commands. A message that was given to a DATA before the last one
+    /// RFC 2920 §3.2: replies come in the order of the commands. A message that was given to a DATA before the last one
     /// answered has no reply any more: it is told as nobody's, and does not refuse the mail.
     #[test]
     fn the_end_of_a_message_behind_a_later_data_takes_no_reply() {

@@ -132,7 +132,7 @@ impl Kind {
     }
 }
 
-/// The queue, first in, first out (RFC 2920 §3.1: a server must answer pipelined commands in order).
+/// The queue, first in, first out (RFC 2920 §3.2: the server responds to commands in the order it received them).
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     items: VecDeque<Pending>,
