@@ -131,5 +131,5 @@ fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Octets read at once: what the reader of the program has.
-const BUFFER_OCTETS: usize = 1 << 20;
+/// Octets read at once: what the reader of the program begins with.
+const BUFFER_OCTETS: usize = 128 << 10;

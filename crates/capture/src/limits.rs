@@ -46,7 +46,8 @@ impl Default for ReaderLimits {
     }
 }
 
-/// Octets of the buffer that packets are lent from, unless a larger record limit needs more.
+/// The most octets the buffer has that packets are lent from, unless a larger record limit needs more. It has them only where a
+/// record or a search behind damage asks for so many.
 pub const BUFFER_OCTETS: usize = 512 * 1024;
 
 /// Fixed fields of a packet block, and options as long as they can be expected.
