@@ -2,9 +2,10 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
+mod short;
+
 use std::io::Cursor;
 use std::sync::Arc;
-use std::time::Duration;
 
 use benches::floor::{Slicing, floor};
 use benches::generator::{Profile, generate};
@@ -62,12 +63,5 @@ fn open(file: &Arc<[u8]>) -> CaptureReader {
 /// Octets of each capture: more than the second-level cache of common processors.
 const OCTETS: u64 = 8_000_000;
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
-    targets = capture
-}
+criterion_group! { name = benches; config = short::short(); targets = capture }
 criterion_main!(benches);

@@ -2,9 +2,10 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
+mod short;
+
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use analysis::plan::Plan;
 use analysis::report::Report;
@@ -59,12 +60,5 @@ fn report(profile: Profile, path: &Path, truth: &Truth) -> Report {
 /// Small enough for a look in continuous integration.
 const OCTETS: u64 = 8 << 20;
 
-fn short() -> Criterion {
-    Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-}
-
-criterion_group! { name = benches; config = short(); targets = pipeline }
+criterion_group! { name = benches; config = short::short(); targets = pipeline }
 criterion_main!(benches);

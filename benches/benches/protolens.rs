@@ -4,13 +4,14 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
+mod short;
+
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use analysis::report::{Capture, Report};
 use analysis::run::follow;
@@ -191,12 +192,5 @@ const EXTENSION_LINES: u64 = 4;
 /// Octets of each capture.
 const OCTETS: u64 = 8_000_000;
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
-    targets = protolens
-}
+criterion_group! { name = benches; config = short::short(); targets = protolens }
 criterion_main!(benches);

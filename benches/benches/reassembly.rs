@@ -3,9 +3,10 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
+mod short;
+
 use std::io::Cursor;
 use std::sync::Arc;
-use std::time::Duration;
 
 use benches::floor::{Slicing, floor};
 use benches::generator::{Profile, Truth, generate};
@@ -120,12 +121,5 @@ const PROFILES: [Profile; 8] = [
 /// Octets of each capture.
 const OCTETS: u64 = 8_000_000;
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
-    targets = reassembly
-}
+criterion_group! { name = benches; config = short::short(); targets = reassembly }
 criterion_main!(benches);

@@ -1,10 +1,13 @@
-//! From octets in stream order to SMTP events. The pathological twins: a stream that comes an octet at a time, and a
-//! message of nothing but dots at the start of lines.
+//! From octets in stream order to SMTP events, and the floor: the line ends of the same streams, found by memchr. The
+//! pathological twins: a stream that comes an octet at a time, and a message of nothing but dots at the start of lines.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a bench: a panic shows the fault, and macros make public items")]
 
-use std::time::Duration;
+mod short;
 
+use std::hint::black_box;
+
+use benches::floor::{FloorCounts, scan_payload};
 use benches::generator::{Profile, Streams, streams};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smtp_parser::{ClientDecoder, ClientMode, Command, ContentItem, ContentScanner, ServerDecoder, SmtpEvent};
@@ -15,9 +18,11 @@ fn decoders(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("smtp_parser/{}", profile.name()));
         group.throughput(Throughput::Bytes(streams.client.len() as u64));
         group.bench_function("client", |bencher| bencher.iter(|| client(&streams, SEGMENT_OCTETS)));
+        group.bench_function("client, floor", |bencher| bencher.iter(|| line_ends(&streams.client)));
         group.bench_function("client, an octet at a time", |bencher| bencher.iter(|| client(&streams, 1)));
         group.throughput(Throughput::Bytes(streams.server.len() as u64));
         group.bench_function("server", |bencher| bencher.iter(|| server(&streams)));
+        group.bench_function("server, floor", |bencher| bencher.iter(|| line_ends(&streams.server)));
         group.finish();
     }
 }
@@ -30,6 +35,9 @@ fn content(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("smtp_parser/content");
         group.throughput(Throughput::Bytes(wire.len() as u64));
         group.bench_function(name, |bencher| bencher.iter(|| assert_eq!(scan(&wire), lines as u64 * octets)));
+        group.bench_function(format!("{name}, floor"), |bencher| {
+            bencher.iter(|| assert_eq!(line_ends(&wire), lines as u64 + 1));
+        });
         group.finish();
     }
 }
@@ -75,6 +83,12 @@ fn server(streams: &Streams) {
     assert_eq!(replies, streams.truth.replies);
 }
 
+fn line_ends(octets: &[u8]) -> u64 {
+    let mut counts = FloorCounts::default();
+    octets.chunks(SEGMENT_OCTETS).for_each(|payload| scan_payload(payload, &mut counts));
+    black_box(counts).line_ends
+}
+
 /// The octets of the message, counted piece by piece and told at its end.
 fn scan(wire: &[u8]) -> u64 {
     let (mut scanner, mut given, mut told) = (ContentScanner::new(), 0, None);
@@ -100,12 +114,5 @@ const CONTENT_OCTETS: usize = 4_000_000;
 const SEGMENT_OCTETS: usize = 1_460;
 const PIECE_OCTETS: usize = 64 << 10;
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
-    targets = decoders, content
-}
+criterion_group! { name = benches; config = short::short(); targets = decoders, content }
 criterion_main!(benches);

@@ -96,7 +96,7 @@ fn walk<'a, E>(
                 rest = behind;
                 counts.packets += 1;
                 match payload(record.data, slicing) {
-                    Some(payload) => scan(payload, counts),
+                    Some(payload) => scan_payload(payload, counts),
                     None => counts.not_sliced += 1,
                 }
             }
@@ -118,8 +118,9 @@ fn payload(packet: &[u8], slicing: Slicing) -> Option<&[u8]> {
     }
 }
 
+/// Finds the line ends of a payload.
 #[inline]
-fn scan(payload: &[u8], counts: &mut FloorCounts) {
+pub fn scan_payload(payload: &[u8], counts: &mut FloorCounts) {
     counts.payload_octets += payload.len() as u64;
     for at in memchr_iter(b'\n', payload) {
         counts.line_ends += 1;
