@@ -145,8 +145,23 @@ impl Dialogue {
         is_named
     }
 
+    /// RFC 2920 §3.1: "The EHLO, DATA, VRFY, EXPN, TURN, QUIT, and NOOP commands can only appear as the last command in a
+    /// group". So a 354 is to the DATA behind which the client waits, and to none that is lost before other commands; what
+    /// stands before it has been answered, or is no command.
+    fn skip_to_data(&mut self) {
+        if !self.uncounted {
+            return;
+        }
+        let is_let = |pending: &Pending| pending.kind.can_be_answered_by(354);
+        let data = self.queue.iter().position(|pending| !pending.kind.is_lost() && is_let(pending));
+        (0..data.unwrap_or_default()).for_each(|_| self.unanswered());
+    }
+
     /// Takes from the queue what this reply cannot be meant for.
     pub(super) fn skip_unanswerable(&mut self, code: u16) {
+        if code == 354 {
+            self.skip_to_data();
+        }
         if self.replies_lost.is_some() {
             let is_known = self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code));
             // A code that only one command has tells of it, even where that is lost.

@@ -15,7 +15,7 @@ impl Tracker {
     /// STARTTLS that was refused.
     pub(super) fn settle_lost_reply_to_data(&mut self) {
         if self.awaited == Some(Awaited::StartTls)
-            && self.server_resumes
+            && self.reply_is_lost
             && matches!(self.held.front(), Some(Held::Octets(octets, _)) if begins_like_tls(octets))
         {
             // RFC 3207 §4: the client begins TLS behind the 220, which is lost.
@@ -32,7 +32,7 @@ impl Tracker {
             Some(Awaited::StartTls) => Next::Unchanged,
             _ => return,
         };
-        if !self.server_resumes && self.dialogue.unsure.is_empty() {
+        if !self.reply_is_lost && self.dialogue.unsure.is_empty() {
             return;
         }
         let first = self.held.iter().find_map(|held| match held {

@@ -117,6 +117,8 @@ pub(crate) struct Tracker {
     /// The next octets of the side come behind a gap, perhaps at the beginning of a line.
     client_resumes: bool,
     server_resumes: bool,
+    /// Octets of the server are lost, and no reply was read since.
+    reply_is_lost: bool,
     proxied: Vec<Proxied>,
 }
 
@@ -201,6 +203,7 @@ impl Tracker {
             suspense: None,
             client_resumes: false,
             server_resumes: false,
+            reply_is_lost: false,
             proxied: Vec::new(),
         }
     }
@@ -286,6 +289,7 @@ impl Tracker {
             Role::Server => {
                 self.server_delivered = at.offset + octets;
                 self.server_resumes = true;
+                self.reply_is_lost = true;
                 if let Some(handshake) = &mut self.handshake {
                     handshake.gap(Role::Server);
                 }

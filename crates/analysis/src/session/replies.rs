@@ -23,6 +23,7 @@ impl Tracker {
             let mut next = Next::Unchanged;
             match step.event {
                 Some(SmtpEvent::Reply(reply)) => {
+                    self.reply_is_lost = false;
                     let end = at.offset + consumed as u64;
                     let reply_at = Stamp { offset: end.saturating_sub(reply.octets), ..at };
                     next = self.dialogue.reply(&reply, reply_at);

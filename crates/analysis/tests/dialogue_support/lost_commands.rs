@@ -516,3 +516,57 @@ fn a_reply_and_the_beginning_of_a_group_in_chunks() {
         ]),
     );
 }
+
+/// RFC 2920 §3.1: "The EHLO, DATA, VRFY, EXPN, TURN, QUIT, and NOOP commands can only appear as the last command in a group".
+/// A 354 is to the DATA behind which the client waits. What is lost here is an empty line, to which the server says nothing.
+#[test]
+fn a_354_is_to_the_data_behind_which_the_client_waits() {
+    let data = |recipient: &str, reply: &str| {
+        format!(
+            "c:
+             C: RCPT TO:<{recipient}>
+             C: DATA
+             S: {reply}
+             S: 354 go on
+             C: second
+             C: .
+             S: 250 second
+             C: QUIT
+             S: 221 bye
+             [close]"
+        )
+    };
+    let mail = |rcpts: [&str; 2]| json!([{"mail_from": "a@a", "rcpts": rcpts, "outcome": "accepted", "bytes": 8}]);
+    let replies = "220/- 250/0 250/1 250/2 250/- 354/4 250/4 221/5";
+    expect(
+        &format!("{OPENING}{FIRST}{}", data("d@d", "250 ok")),
+        &json!({"verbs": "EHLO MAIL RCPT RCPT DATA QUIT", "replies": replies}),
+        &mail(["b@b accepted 250", "d@d unknown null"]),
+    );
+}
+
+/// RFC 5321 §4.1.1.4: a client waits for the 354 and sends the message. Of that 354 some octets in the middle are lost.
+#[test]
+fn a_message_sent_on_a_354_that_lacks_its_middle() {
+    expect(
+        &format!(
+            "{OPENING}{FIRST}C: DATA
+             S= 354-go
+             s= on\\x0d\\x0a354 with
+             S= this\\x0d\\x0a
+             C: Subject: it said so
+             C: first
+             C: .
+             S: 250 first
+             {SECOND}"
+        ),
+        &json!({
+            "verbs": "EHLO MAIL RCPT DATA MAIL RCPT DATA QUIT",
+            "replies": "220/- 250/0 250/1 250/2 250/3 250/4 250/5 354/6 250/6 221/7",
+        }),
+        &json!([
+            {"mail_from": "a@a", "rcpts": ["b@b accepted 250"], "outcome": "accepted", "final": "250", "bytes": 28},
+            {"mail_from": "c@c", "rcpts": ["d@d accepted 250"], "outcome": "accepted", "final": "250", "bytes": 8},
+        ]),
+    );
+}
