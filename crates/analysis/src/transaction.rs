@@ -298,11 +298,11 @@ impl Transactions {
         }
     }
 
-    /// Another reply behind the one to a message: RFC 2033 §4.2 has one "for each previously successful RCPT command". Returns
-    /// whether still another one is to come, or nothing where this cannot be such a reply.
-    pub(crate) fn answer_again(&mut self, first: &Response, reply: &Response) -> Option<bool> {
+    /// The mail to which this was the last reply, if it may have another one: RFC 2033 §4.2 has one "for each previously
+    /// successful RCPT command".
+    pub(crate) fn may_be_answered_again(&self, first: &Response) -> Option<&Transaction> {
         let is_first = |last: &Response| (last.timestamp, last.command) == (first.timestamp, first.command);
-        let is_whole = |last: &&mut Transaction| {
+        let is_whole = |last: &&Transaction| {
             // The replies to RCPT may be lost.
             let taken = last.recipients.iter().filter(|recipient| may_be_taken(recipient));
             let is_cut =
@@ -312,15 +312,19 @@ impl Transactions {
         if self.open.is_some() || self.further.is_some() {
             return None;
         }
-        self.finished.last_mut().filter(is_whole)?;
-        let last = self.finished.pop()?;
+        self.finished.last().filter(is_whole)
+    }
+
+    /// Another reply behind the one to a message, which may have one. Returns whether still another one is to come.
+    pub(crate) fn answer_again(&mut self, first: &Response, reply: &Response) -> bool {
+        let Some(last) = self.finished.pop() else { return false };
         let place = Place { command: None, timestamp: last.timestamp };
         let mut open = Open::new(place);
         open.transaction = Transaction { outcome: Outcome::Incomplete, queue_id: None, final_response: None, ..last };
         (open.data_answered, open.message_ended) = (true, true);
         self.open = Some(open);
         self.expect_recipient_replies();
-        Some(self.recipient_reply(0, false, first) && self.recipient_reply(1, false, reply))
+        self.recipient_reply(0, false, first) && self.recipient_reply(1, false, reply)
     }
 
     /// A command that leaves the transaction as it is.

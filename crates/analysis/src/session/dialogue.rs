@@ -112,6 +112,8 @@ pub(crate) struct Dialogue {
     /// What is not kept.
     pub(super) further: Option<Box<Further>>,
     pub(super) limits: LimitsReached,
+    /// Where the last reply ended, if it was to the end of a message.
+    pub(super) verdict_ends: Option<u64>,
     /// The last command that a reply was paired with.
     pub(super) last_answered: Option<usize>,
     /// Where all octets of messages are kept, if they are.
@@ -160,6 +162,7 @@ impl Dialogue {
             chunks_may_be_lost: false,
             command_count: 0,
             data_command: None,
+            verdict_ends: None,
             last_answered: None,
             further: None,
             limits: LimitsReached::default(),
@@ -338,6 +341,9 @@ impl Dialogue {
         if code == 354 {
             self.align(reply);
         }
+        if self.is_verdict_on_another(&response) {
+            return Next::Unchanged;
+        }
         let is_named = self.skip_to_named(&response.parameter);
         if !is_named && self.is_unsure(&response, at.offset + reply.octets) {
             self.keep_reply(response);
@@ -360,6 +366,8 @@ impl Dialogue {
         }
         response.command = pending.place.command;
         self.anomalies.of_answer(&pending.kind, reply, at, self.replies_lost.is_none(), &self.secrets);
+        self.verdict_ends = matches!(pending.kind, Kind::EndOfData(_) | Kind::Bdat { last: true, .. })
+            .then_some(at.offset + reply.octets);
         self.keep_reply(response.clone());
         let next = self.apply(pending, Some((&response, reply)));
         if next == Next::Reversed {
@@ -510,25 +518,6 @@ impl Dialogue {
         }
         self.more_may_be_lost(at);
         Next::Commands
-    }
-
-    /// A session that was picked up behind its LHLO, in which a message gets several replies, is one of LMTP (RFC 2033
-    /// §4.2).
-    fn answers_another_recipient(&mut self, response: &Response) -> bool {
-        let Some(first) = self.responses.last().filter(|first| first.command.is_some()) else { return false };
-        if self.helo.is_some() || response.code.is(421) || !matches!(response.class(), 2 | 4 | 5) {
-            return false;
-        }
-        let (command, timestamp) = (first.command, first.timestamp);
-        let Some(more) = self.transactions.answer_again(first, response) else { return false };
-        self.lmtp = true;
-        self.keep_reply(Response { command, ..response.clone() });
-        if more {
-            let kind = Kind::RecipientReplies { answered: 2, then_one_for_all: false };
-            let place = Place { command, timestamp };
-            self.queue.push_front(Pending { kind, place, acknowledged: None, abandoned: None });
-        }
-        true
     }
 
     /// The first in the queue gets no reply.

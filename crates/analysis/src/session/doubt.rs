@@ -177,6 +177,10 @@ impl Dialogue {
             let skip = match front.kind {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
+                // RFC 5321 §4.3.2: 221 is to QUIT alone. The server has answered the message before its end, or not at all.
+                Kind::EndOfData(_) => {
+                    code == 221 && self.queue.second().is_some_and(|next| matches!(next.kind, Kind::Quit))
+                }
                 // The client has heard all of them, and gone on.
                 Kind::RecipientReplies { answered, .. } => {
                     answered > 0

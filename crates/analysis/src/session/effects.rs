@@ -165,37 +165,6 @@ impl Dialogue {
         }
     }
 
-    /// Whether this is the first of several replies to a message. RFC 2033 §4.2: one for each RCPT that was taken; where
-    /// none was, a reply can only be to the message.
-    fn answers_recipients(&self, response: Option<&Response>) -> bool {
-        let Some(response) = response else { return false };
-        self.lmtp && self.transactions.has_taken_recipients() || self.may_answer_recipient(response)
-    }
-
-    /// Whether a reply behind lost ones may be that to one of several recipients: what the client greeted with is not known,
-    /// and SMTP has no other reply to a message that could be lost before this one. A server of LMTP does not greet as one
-    /// of SMTP.
-    fn may_answer_recipient(&self, response: &Response) -> bool {
-        let is_smtp = || {
-            let greeting = self.greeting.as_ref().map_or("", |greeting| &greeting.parameter);
-            let mut words = greeting.split(|c: char| !c.is_ascii_alphanumeric());
-            words.any(|word| word.eq_ignore_ascii_case("SMTP") || word.eq_ignore_ascii_case("ESMTP"))
-        };
-        self.replies_lost.is_some()
-            && self.helo.is_none()
-            && matches!(response.class(), 2 | 4 | 5)
-            && self.transactions.has_several_recipients()
-            && !is_smtp()
-    }
-
-    /// LMTP: the first of the replies to a message (RFC 2033 §4.2 and §4.3).
-    fn answer_recipients(&mut self, pending: Pending, response: Option<&Response>) {
-        if self.transactions.expect_recipient_replies() > 0 {
-            let kind = Kind::RecipientReplies { answered: 0, then_one_for_all: false };
-            self.apply_end_of_data(Pending { kind, ..pending }, response);
-        }
-    }
-
     fn hello(&mut self, verb: Verb, domain: Option<SmolStr>, taken: bool, reply: Option<&Reply<'_>>, ending: Ending) {
         if taken || !self.helo_accepted {
             self.helo = Some((verb, domain));

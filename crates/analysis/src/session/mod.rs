@@ -32,6 +32,7 @@ mod redaction;
 mod replies;
 mod resumption;
 mod tentative;
+mod verdicts;
 
 use std::collections::VecDeque;
 use std::ops::Deref;

@@ -351,3 +351,100 @@ fn a_greeting_of_smtp_tells_whose_the_reply_is() {
         &json!([{"rcpts": ["b@b accepted 250", "c@c accepted 250"], "outcome": "rejected", "final": "550"}]),
     );
 }
+
+/// What a client without its LHLO has sent before the replies to its message came.
+fn pipelined(behind: &str, replies: &str, session: &serde_json::Value, rcpts: [&str; 2], next: &serde_json::Value) {
+    let mut mails = vec![json!({
+        "mail_from": "a@a", "rcpts": rcpts, "outcome": "accepted", "final": "250", "bytes": 6,
+    })];
+    mails.extend(next.as_array().expect("mails").iter().cloned());
+    expect(
+        &format!(
+            "[midstream]
+             C: MAIL FROM:<a@a>
+             C: RCPT TO:<b@b>
+             C: RCPT TO:<c@c>
+             C: DATA
+             S: 250 ok
+             S: 250 ok
+             S: 250 ok
+             S: 354 go on
+             C: text
+             C: .
+             {behind}
+             {replies}
+             [close]"
+        ),
+        session,
+        &json!(mails),
+    );
+}
+
+/// RFC 2033 §4.2, and RFC 5321 §4.3.2: QUIT has no reply but 221.
+#[test]
+fn what_quit_cannot_have_is_another_verdict() {
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 452/3 221/4", "kinds": []});
+    pipelined(
+        "C: QUIT",
+        "S: 250 saved\nS: 452 full\nS: 221 bye",
+        &session,
+        ["b@b accepted 250", "c@c deferred 452"],
+        &json!([]),
+    );
+    // RFC 5321: one for the whole mail.
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 221/4", "kinds": []});
+    pipelined("C: QUIT", "S: 250 ok\nS: 221 bye", &session, ["b@b accepted 250", "c@c accepted 250"], &json!([]));
+}
+
+/// What names a recipient of the message, says of MAIL what is said of recipients (RFC 3463 §3.3), or says the same id
+/// again, is another verdict on it.
+#[test]
+fn a_verdict_before_the_reply_to_a_mail_that_was_sent_before() {
+    let next = json!([{"mail_from": "d@d", "outcome": "aborted", "final": null}]);
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 550/3 250/4 221/5", "kinds": []});
+    let rcpts = ["b@b accepted 250", "c@c rejected 550"];
+    for second in ["550 <c@c> no", "550 5.2.1 mailbox is off"] {
+        let replies = format!("S: 250 <b@b> saved\nS: {second}\nS: 250 ok\nC: QUIT\nS: 221 bye");
+        pipelined("C: MAIL FROM:<d@d>", &replies, &session, rcpts, &next);
+    }
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 250/3 250/4 221/5", "kinds": []});
+    let replies = "S: 250 ok: queued as A1\nS: 250 ok: queued as A1\nS: 250 ok\nC: QUIT\nS: 221 bye";
+    pipelined("C: MAIL FROM:<d@d>", replies, &session, ["b@b accepted 250", "c@c accepted 250"], &next);
+}
+
+/// A server of SMTP says once whose id the mail has, and of MAIL what is said of senders (RFC 3463 §3.2).
+#[test]
+fn a_reply_to_a_mail_that_was_sent_before_the_only_verdict() {
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 250/4 221/5", "kinds": []});
+    let next = json!([{"mail_from": "d@d", "outcome": "aborted", "final": null}]);
+    for replies in
+        ["S: 250 ok: queued as A1\nS: 250 ok", "S: 250 saved\nS: 250 2.1.0 ok", "S: 250 saved\nS: 250 <d@d> ok"]
+    {
+        let replies = format!("{replies}\nC: QUIT\nS: 221 bye");
+        pipelined("C: MAIL FROM:<d@d>", &replies, &session, ["b@b accepted 250", "c@c accepted 250"], &next);
+    }
+}
+
+/// Where nothing tells whose the replies are, the last ones before the 354 are to the last commands before DATA (RFC 2920
+/// §3.2), and without it they are nobody's.
+#[test]
+fn what_may_be_a_verdict_or_a_reply_waits_for_the_354() {
+    let group = "C: MAIL FROM:<d@d>\nC: RCPT TO:<e@e>\nC: DATA";
+    let rest = "S: 354 go on\nC: again\nC: .\nS: 250 saved\nC: QUIT\nS: 221 bye";
+    let rcpts = ["b@b accepted 250", "c@c accepted 250"];
+    let next = json!([{"mail_from": "d@d", "rcpts": ["e@e accepted 250"], "outcome": "accepted", "bytes": 7}]);
+    for (verdict, shown) in [("", ""), ("S: 452 full\n", " 452/-")] {
+        let replies = format!("S: 250 saved\n{verdict}S: 250 ok\nS: 250 ok\n{rest}");
+        let session = json!({"replies": format!("250/0 250/1 250/2 354/3 250/3{shown} 250/4 250/5 354/6 250/6 221/7")});
+        pipelined(group, &replies, &session, rcpts, &next);
+    }
+    let session = json!({"replies": "250/0 250/1 250/2 354/3 250/3 452/- 250/- 221/5"});
+    let next = json!([{"mail_from": "d@d", "outcome": "aborted", "final": null}]);
+    pipelined(
+        "C: MAIL FROM:<d@d>",
+        "S: 250 saved\nS: 452 full\nS: 250 ok\nC: QUIT\nS: 221 bye",
+        &session,
+        rcpts,
+        &next,
+    );
+}
