@@ -121,3 +121,38 @@ fn a_message_sent_on_a_250_to_data_without_mail_is_a_mail() {
         }]),
     );
 }
+
+/// The client sends its message at once, shorter or longer than what is held for the reply to DATA, and the server says 250
+/// before it has ended. RFC 5321 §4.1.1.4: "Receipt of the end of mail data indication requires the server to process the
+/// stored mail transaction information" and to reply; a 250 before it is no such reply.
+#[test]
+fn a_250_before_the_end_of_a_message_decides_nothing() {
+    for lines in [10, 5000] {
+        let begin = format!("{OPENING}C: DATA\n{}", "C: a line of text\n".repeat(lines));
+        let bytes = lines * 16 + 6;
+        let after =
+            |replies: &str, last: &str, session: serde_json::Value, outcome: &str, decisive: serde_json::Value| {
+                expect(
+                    &format!("{begin}{replies}C: last\nC: .\n{last}C: QUIT\nS: 221 bye\n[close]"),
+                    &session,
+                    &json!([{"outcome": outcome, "final": decisive, "bytes": bytes, "whole": true, "has_data": true}]),
+                );
+            };
+        let kinds = json!(["content_before_354", "reply_during_content"]);
+        // Its own reply follows.
+        let replies = "220/- 250/0 250/1 250/2 354/3 250/- 250/3 221/4";
+        let session = json!({"replies": replies, "kinds": kinds});
+        after("S: 354 go\nS: 250 so far\n", "S: 250 taken\n", session, "accepted", json!("250"));
+        let session = json!({"replies": "220/- 250/0 250/1 250/2 354/3 250/- 554/3 221/4", "kinds": kinds});
+        after("S: 354 go\nS: 250 so far\n", "S: 554 no\n", session, "rejected", json!("554"));
+        // None follows, and the client has gone on. RFC 5321 §4.3.2: 221 is to QUIT.
+        let kinds = json!(["content_before_354", "reply_during_content", "unannounced_pipelining"]);
+        let session = json!({"replies": "220/- 250/0 250/1 250/2 354/3 250/- 221/4", "kinds": kinds});
+        after("S: 354 go\nS: 250 taken\n", "", session, "incomplete", json!(null));
+        // The 354 is missing: 250 is the reply to DATA.
+        let session = json!({"replies": "220/- 250/0 250/1 250/2 250/3 250/3 221/4"});
+        after("S: 250 so far\n", "S: 250 taken\n", session, "accepted", json!("250"));
+        let session = json!({"replies": "220/- 250/0 250/1 250/2 250/3 221/4"});
+        after("S: 250 taken\n", "", session, "incomplete", json!(null));
+    }
+}
