@@ -210,6 +210,12 @@ mod tests {
         assert_eq!(pairs[2], (&b"X-OPEN"[..], None));
         assert_eq!((limits.number("rcptmax"), limits.number("MAILMAX")), (Some(20), Some(5)));
         assert_eq!((limits.number("X-OPEN"), limits.number("RCPTDOMAINMAX"), limits.number("X")), (None, None, None));
+        // RFC 9422 §4: from 1 on, of six digits at most.
+        for (line, number) in [("999999", Some(999_999)), ("1000000", None), ("0", None), ("", None), ("1k", None)] {
+            let line = format!("LIMITS MAILMAX={line}");
+            let ExtensionValue::Limits(limits) = value(&line) else { panic!() };
+            assert_eq!(limits.number("MAILMAX"), number, "{line}");
+        }
     }
 
     /// RFC 4954 §4.1, and the form of the drafts before RFC 2554 that Exchange and others still send.
@@ -228,6 +234,9 @@ mod tests {
     fn what_others_say_of_themselves() {
         assert_eq!(value("DELIVERBY"), ExtensionValue::DeliverBy(None));
         assert_eq!(value("DELIVERBY 240"), ExtensionValue::DeliverBy(Some(240)));
+        for line in ["DELIVERBY soon", "DELIVERBY 1234567890", "DELIVERBY 1 2", "DELIVERBY -1", "MT-PRIORITY MIXER X"] {
+            assert_eq!(value(line), ExtensionValue::Invalid, "{line}");
+        }
         let release = ExtensionValue::FutureRelease { interval: 864_000, date_time: b"2007-05-31T00:00:00Z" };
         assert_eq!(value("FUTURERELEASE 864000 2007-05-31T00:00:00Z"), release);
         assert_eq!(value("FUTURERELEASE"), ExtensionValue::Invalid);
