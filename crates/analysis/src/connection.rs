@@ -83,6 +83,9 @@ impl<C: Collector> FlowObserver for Observer<C> {
             }
             Connection::Other => {}
         }
+        // A session whose TLS handshake is known to its end is followed all the same. Nothing more of it is read, but what comes
+        // after `Ignore` counts as discarded, and the report has what is missing, retransmitted and conflicting of every
+        // session, and the anomaly of the last.
         if matches!(state, Connection::Other) { Interest::Ignore } else { Interest::Follow }
     }
 

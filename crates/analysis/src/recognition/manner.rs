@@ -11,8 +11,16 @@ pub(super) enum Begins {
     Midstream,
     /// In a text of many lines, of which none is one of a dialogue.
     AmidText,
-    /// It is worthwhile to pass over more lines, which may be those of a message.
-    MidstreamOnMailPort,
+    /// It is worthwhile to pass over more lines, which may be those of a message, of the side that talks to such a port.
+    MidstreamOnMailPort {
+        is_own: bool,
+    },
+}
+
+impl Begins {
+    fn is_on_mail_port(self) -> bool {
+        matches!(self, Self::MidstreamOnMailPort { .. })
+    }
 }
 
 /// How a side talks, by its lines so far.
@@ -23,6 +31,8 @@ pub(super) struct Side {
     pub(super) replies: usize,
     /// One of them has an enhanced status code (RFC 2034), as those of mail alone do.
     pub(super) is_of_mail: bool,
+    /// One of its lines, or of its replies, is one of another protocol; among those that a message may quote.
+    pub(super) quotes_others: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +59,7 @@ pub(super) enum Manner {
 impl Side {
     /// `breaks`: where octets are missing in between.
     pub(super) fn of(octets: &[u8], breaks: &[usize], begins: Begins, is_final: bool) -> Self {
-        let mut side = Self { manner: Manner::Unclear, replies: 0, is_of_mail: false };
+        let mut side = Self { manner: Manner::Unclear, replies: 0, is_of_mail: false, quotes_others: false };
         if octets.is_empty() {
             return Self { manner: Manner::Silent, ..side };
         }
@@ -89,17 +99,25 @@ impl Side {
         if may_lack_beginning && matches!(manner, Manner::Words | Manner::Foreign) {
             manner = Manner::Unclear;
         }
-        if begins == Begins::MidstreamOnMailPort && manner == Manner::Foreign {
+        if begins.is_on_mail_port() && manner == Manner::Foreign {
             manner = Manner::Words;
+            self.quotes_others = true;
         }
+        let word = line.split(|octet| matches!(octet, b' ' | b'\r')).next().unwrap_or_default();
+        self.quotes_others |=
+            begins.is_on_mail_port() && NNTP_VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()));
         let is_reply = matches!(manner, Manner::Reply | Manner::MailGreeting);
         let code = line.get(..3).unwrap_or_default();
         self.replies += usize::from(terminated && is_reply && line.get(3) != Some(&b'-'));
+        self.quotes_others |= is_reply && (code.starts_with(b"1") || NNTP_REPLIES.contains(&code));
         let text = line.get(4..).unwrap_or_default();
         self.is_of_mail |= terminated && is_reply && smtp_parser::EnhancedCode::parse(text).is_some();
+        // What is sent to a port of mail may be a message, which quotes whatever it likes.
         let is_foreign = is_reply
+            && begins != (Begins::MidstreamOnMailPort { is_own: false })
             && match self.manner {
-                Manner::Unclear => begins == Begins::AtStart && NNTP_GREETINGS.contains(&code),
+                Manner::Unclear if begins == Begins::AtStart => NNTP_GREETINGS.contains(&code),
+                Manner::Unclear => begins.is_on_mail_port() && FTP_REPLIES.contains(&code),
                 Manner::Reply | Manner::MailGreeting => FTP_REPLIES.contains(&code),
                 _ => false,
             };
@@ -111,10 +129,10 @@ impl Side {
             (Manner::CommonVerb, Manner::MailVerb) => Manner::MailVerb,
             (Manner::Words, Manner::MailVerb) if begins != Begins::Midstream => Manner::MailVerb,
             // Behind the lines of a message, or the rest of a reply.
-            (Manner::Words, Manner::CommonVerb) if begins == Begins::MidstreamOnMailPort && line.len() <= ALONE => {
+            (Manner::Words, Manner::CommonVerb) if begins.is_on_mail_port() && line.len() <= ALONE => {
                 Manner::CommonVerb
             }
-            (Manner::Words, other) if begins == Begins::MidstreamOnMailPort && is_reply => other,
+            (Manner::Words, other) if begins.is_on_mail_port() && is_reply => other,
             (before, _) => before,
         };
     }
@@ -257,6 +275,11 @@ const FOREIGN_VERBS: [&str; 19] = [
 const FOREIGN_BEGINNINGS: [&[u8]; 2] = [b"SSH-", b"HTTP/"];
 /// RFC 3977 §5.1: posting allowed, posting prohibited.
 const NNTP_GREETINGS: [&[u8]; 2] = [b"200", b"201"];
+/// RFC 3977 appendix B, beside those above: what is said once a group is chosen. Many are words as well.
+const NNTP_VERBS: [&str; 7] = ["GROUP", "LISTGROUP", "ARTICLE", "OVER", "XOVER", "HDR", "IHAVE"];
+/// RFC 3977 appendix C: those of 2yz that SMTP does not have. It has no 1yz either.
+const NNTP_REPLIES: [&[u8]; 14] =
+    [b"200", b"201", b"203", b"205", b"215", b"222", b"223", b"224", b"225", b"230", b"231", b"238", b"239", b"240"];
 /// RFC 959 §4.2.2, RFC 2428 §3, RFC 4217 §4: replies to what FTP's clients say first that SMTP does not have.
 const FTP_REPLIES: [&[u8]; 12] =
     [b"125", b"150", b"215", b"226", b"227", b"229", b"230", b"234", b"257", b"331", b"332", b"350"];

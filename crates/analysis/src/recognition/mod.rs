@@ -62,8 +62,8 @@ pub(crate) struct Heard<'a> {
 impl Evidence<'_> {
     /// The verdict on what is known so far.
     pub(crate) fn judge(&self) -> Verdict {
-        let originator = self.side(self.from_originator);
-        let responder = self.side(self.from_responder);
+        let originator = self.side(self.from_originator, self.originator_port);
+        let responder = self.side(self.from_responder, self.responder_port);
         let (calls, is_called) = (self.from_originator, self.from_responder);
         if let Some(verdict) = self
             .as_client(calls, is_called, originator, responder, Speaker::Originator)
@@ -107,7 +107,7 @@ impl Evidence<'_> {
                 // One side is captured: on a port of mail an end of data is one.
                 PickUp::Message { .. } if self.is_final && on_mail_port => Manner::MailVerb,
                 // Whatever the client says there, the server answers as one of mail.
-                _ if self.is_final && is_reply => Manner::Silent,
+                _ if self.is_final && is_reply && !(client.quotes_others && server.quotes_others) => Manner::Silent,
                 _ => Manner::Unclear,
             };
             if manner == Manner::CommonVerb && (asks || server.is_of_mail) {
@@ -147,12 +147,12 @@ impl Evidence<'_> {
         is_mail_port(self.originator_port) || is_mail_port(self.responder_port)
     }
 
-    fn side(&self, heard: Heard) -> Side {
+    fn side(&self, heard: Heard, port: u16) -> Side {
         let begins = match (self.from_start, self.on_mail_port()) {
             (true, _) => Begins::AtStart,
             (false, false) if heard.is_amid_text => Begins::AmidText,
             (false, false) => Begins::Midstream,
-            (false, true) => Begins::MidstreamOnMailPort,
+            (false, true) => Begins::MidstreamOnMailPort { is_own: is_mail_port(port) },
         };
         Side::of(heard.octets, heard.breaks, begins, self.is_final)
     }
@@ -167,7 +167,7 @@ impl Evidence<'_> {
         }
         let unless_final = if self.is_final { Verdict::Other } else { Verdict::Undecided };
         // A reply may be a greeting of mail to the end of its line.
-        let has_spoken = |heard: Heard| match self.side(heard).manner {
+        let has_spoken = |heard: Heard, port: u16| match self.side(heard, port).manner {
             Manner::Silent | Manner::Unclear => false,
             Manner::Reply => memchr(b'\n', heard.octets).is_some(),
             _ => true,
@@ -178,7 +178,7 @@ impl Evidence<'_> {
             }
             port if SMTPS.contains(&port) => Some(unless_final),
             SMTP | SUBMISSION if client == Hello::Yes && server == Hello::Yes => Some(Verdict::ImplicitTls(who)),
-            SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !has_spoken(from_server)) => {
+            SMTP | SUBMISSION if client != Hello::No && (server != Hello::No || !has_spoken(from_server, port)) => {
                 Some(unless_final)
             }
             _ => None,

@@ -327,3 +327,60 @@ fn a_lost_refusal_of_data() {
         &json!([{"via": "DATA", "has_data": false, "outcome": "aborted", "final": null, "message": null}]),
     );
 }
+
+/// Picked up in a message on a port of mail: what it quotes of another protocol, of both its sides, does not settle it. The
+/// end of data does (RFC 5321 §4.1.1.4).
+#[test]
+fn begins_in_a_message_that_quotes_other_protocols() {
+    for quoted in [
+        "C: GET / HTTP/1.1\n--\nC: HTTP/1.1 200 OK",
+        "C: USER joe\n--\nC: +OK\n--\nC: PASS x",
+        "C: * OK IMAP4rev1\n--\nC: a1 LIST \"\" *",
+        "C: 200 news\n--\nC: CAPABILITIES",
+        "C: 220 ready\n--\nC: USER joe\n--\nC: 331 password?\n--\nC: PASS x\n--\nC: 230 in",
+    ] {
+        expect(
+            &format!(
+                "[midstream]
+                 C: of a text
+                 {quoted}
+                 C: so it went
+                 C: .
+                 S: 250 2.0.0 Ok: queued as A1
+                 C: QUIT
+                 S: 221 2.0.0 Bye
+                 [close]"
+            ),
+            &json!({"client_port": 40000, "start": "midstream", "verbs": "QUIT", "replies": "250/- 221/0"}),
+            &json!([{"outcome": "accepted", "final": "250", "queue_id": "A1", "whole": false}]),
+        );
+    }
+}
+
+/// RFC 959 §5.4, RFC 1939 §4, RFC 9051 §6.2.3, RFC 3977 §5.3, RFC 9112: dialogues of other protocols on a port of mail, from
+/// any line on. (QUIT and 221 alone may be of mail, and so may replies of NNTP alone.)
+#[test]
+fn other_protocols_on_a_port_of_mail_are_no_session_wherever_they_begin() {
+    for dialogue in [
+        "S: 220 ready\nC: USER joe\nS: 331 password?\nC: PASS x\nS: 230 in\nC: PASV\nS: 227 (192,0,2,1,4,1)\nC: LIST
+         S: 150 comes\nS: 226 done",
+        "S: +OK ready\nC: USER joe\nS: +OK\nC: PASS x\nS: +OK\nC: LIST\nS: +OK\nS: 1 120\nS: .\nC: QUIT\nS: +OK bye",
+        "S: * OK IMAP4rev1\nC: a1 LOGIN joe x\nS: a1 OK\nC: a2 LIST \"\" *\nS: * LIST () \"/\" INBOX\nS: a2 OK
+         C: a3 LOGOUT\nS: * BYE\nS: a3 OK",
+        "S: 200 news\nC: CAPABILITIES\nS: 101 list\nS: VERSION 2\nS: .\nC: GROUP a.b\nS: 211 1 1 1 a.b\nC: OVER 1
+         S: 224 comes\nS: 1\nS: .",
+        "C: GET / HTTP/1.1\nC: Host: a\nC:\nS: HTTP/1.1 200 OK\nS: Content-Length: 2\nS:\nS: ab\nC: GET /a HTTP/1.1\nC:
+         S: HTTP/1.1 404 Not Found\nS:",
+    ] {
+        let lines: Vec<&str> = dialogue.lines().map(str::trim_start).collect();
+        let end = match dialogue.contains("CAPABILITIES") {
+            true => 1 + lines.iter().rposition(|line| line.starts_with('C')).expect("a client"),
+            false => lines.len(),
+        };
+        for from in 0..end {
+            let script = format!("[midstream]\n{}\n[close]", lines[from..].join("\n"));
+            let document = analyse(&[&play(&parse(&script))]);
+            assert_eq!(document["sessions"], json!({}), "{script}");
+        }
+    }
+}
