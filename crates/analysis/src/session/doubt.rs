@@ -226,8 +226,9 @@ impl Dialogue {
     }
 
     /// Whether a command stands before the last one that a reply was paired with. Replies come in the order of the commands
-    /// (RFC 2920 §3.2), so this reply is not to it, or that one was not: it is paired with none, and decides nothing. This
-    /// happens where both sides have gaps, and of two DATA the earlier one was given the message of the later one.
+    /// (RFC 2920 §3.2), so this reply is not to it, or that one was not: it is paired with none, and decides nothing. Where
+    /// octets are lost an exchange of AUTH may still be open when a later command is answered. No other way to come here is
+    /// known: a message is given to the DATA whose 354 let it begin.
     pub(super) fn is_before_answered(&self, command: Option<usize>) -> bool {
         command.is_some_and(|command| self.last_answered > Some(command))
     }
