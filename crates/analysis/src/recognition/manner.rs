@@ -275,9 +275,9 @@ const FOREIGN_VERBS: [&str; 19] = [
 const FOREIGN_BEGINNINGS: [&[u8]; 2] = [b"SSH-", b"HTTP/"];
 /// RFC 3977 §5.1: posting allowed, posting prohibited.
 const NNTP_GREETINGS: [&[u8]; 2] = [b"200", b"201"];
-/// RFC 3977 appendix B, beside those above: what is said once a group is chosen. Many are words as well.
+/// RFC 3977 appendix B and RFC 2980 §2.8, beside those above: what is said once a group is chosen. Many are words as well.
 const NNTP_VERBS: [&str; 7] = ["GROUP", "LISTGROUP", "ARTICLE", "OVER", "XOVER", "HDR", "IHAVE"];
-/// RFC 3977 appendix C: those of 2yz that SMTP does not have. It has no 1yz either.
+/// RFC 3977 appendix C and RFC 4644 §2: those of 2yz that SMTP does not have. It has no 1yz either.
 const NNTP_REPLIES: [&[u8]; 14] =
     [b"200", b"201", b"203", b"205", b"215", b"222", b"223", b"224", b"225", b"230", b"231", b"238", b"239", b"240"];
 /// RFC 959 §4.2.2, RFC 2428 §3, RFC 4217 §4: replies to what FTP's clients say first that SMTP does not have.
