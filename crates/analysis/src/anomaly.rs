@@ -3,6 +3,8 @@
 //! `docs/anomalies.md` is made from the list below; a test compares the two. What a standard foresees is none of them,
 //! however unwelcome: a refused DATA, a failed AUTH, a close without QUIT. Conclusions from several events are findings.
 
+use std::num::NonZeroU64;
+
 use serde::Serialize;
 
 use crate::output::time::Time;
@@ -18,6 +20,9 @@ pub struct Anomaly {
     pub direction: Role,
     /// Offset in the stream of that side, in octets: of the line or the gap.
     pub offset: u64,
+    /// The number of the packet in the recording, from 1, where it is known; printed in the evidence of findings only.
+    #[serde(skip)]
+    pub packet: Option<NonZeroU64>,
     /// A short explanation, or at most 64 of the octets concerned, escaped; secrets are redacted.
     pub detail: String,
 }

@@ -1,5 +1,7 @@
 //! A TCP connection on its way to becoming a mail session: the observer of the reassembled streams.
 
+use std::num::NonZeroU64;
+
 use reassembly::{Direction, Flow, FlowEnd, FlowInfo, FlowObserver, Interest, LateSegment, StreamEvent};
 
 use crate::anomaly::Role;
@@ -28,6 +30,8 @@ pub(crate) struct Observer<C> {
     collector: C,
     /// See [`Collector::session`].
     moment: u64,
+    /// The packet that is being looked at, counted from 1.
+    packet: Option<NonZeroU64>,
     /// Sessions handed over.
     sessions: u64,
     limits: LimitsReached,
@@ -35,12 +39,21 @@ pub(crate) struct Observer<C> {
 
 impl<C: Collector> Observer<C> {
     pub(crate) fn new(options: Options, collector: C) -> Self {
-        Self { options, collector, moment: 0, sessions: 0, limits: LimitsReached::default() }
+        Self {
+            options,
+            collector,
+            moment: 0,
+            packet: NonZeroU64::new(1),
+            sessions: 0,
+            limits: LimitsReached::default(),
+        }
     }
 
     /// What ends from now on ends at this moment.
     pub(crate) fn at(&mut self, moment: u64) {
         self.moment = moment;
+        // None behind the last packet.
+        self.packet = NonZeroU64::new(moment.wrapping_add(1));
     }
 
     pub(crate) fn collector(&mut self) -> &mut C {
@@ -67,12 +80,12 @@ impl<C: Collector> FlowObserver for Observer<C> {
     fn event(&mut self, flow: &FlowInfo, state: &mut Connection, event: StreamEvent<'_>) -> Interest {
         match state {
             Connection::Mail(tracker, client) => {
-                if let Some((turn, octets)) = Turn::of(event) {
+                if let Some((turn, octets)) = Turn::of(event, self.packet) {
                     turn.tell(octets, tracker, *client);
                 }
             }
             Connection::Undecided(opening) => {
-                if opening.take(event) {
+                if opening.take(event, self.packet) {
                     let mut verdict = opening.judge(flow, false);
                     if verdict == Verdict::Undecided && opening.is_full() && !opening.slides(flow) {
                         self.limits.count(SessionLimit::Opening, 1);

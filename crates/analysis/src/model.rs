@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 
 use reassembly::StreamOctets;
 use serde::{Deserialize, Serialize};
@@ -264,6 +265,18 @@ pub struct Command {
     pub parameter: Option<SmolStr>,
     /// When the line was complete.
     pub timestamp: Time,
+    /// Where the line begins.
+    #[serde(skip)]
+    pub spot: Spot,
+}
+
+/// Where in a recording something stands. It is printed in the evidence of findings only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// The number of the packet with which it was complete, from 1; `None` where the capture ended before it was.
+    pub packet: Option<NonZeroU64>,
+    /// The place of its first octet in the stream of its side.
+    pub offset: u64,
 }
 
 /// A reply; one of several lines is one reply.
@@ -279,6 +292,9 @@ pub struct Response {
     pub timestamp: Time,
     /// Index of the command it answers; `None` for the greeting and for replies nobody asked for.
     pub command: Option<usize>,
+    /// Where it begins.
+    #[serde(skip)]
+    pub spot: Spot,
 }
 
 impl Response {

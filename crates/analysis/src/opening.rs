@@ -3,6 +3,8 @@
 //! What stands before the mail (see [`crate::preface`]) is taken off as soon as it is whole: the limit is for what comes
 //! behind it.
 
+use std::num::NonZeroU64;
+
 use reassembly::{Direction, FlowInfo, FlowStart, StreamEvent};
 
 use crate::model::{ClaimedClient, Proxied};
@@ -57,9 +59,9 @@ const LONGEST_MESSAGE: u64 = 64 << 20;
 const PROXIES: usize = 8;
 
 impl Opening {
-    /// Keeps an event; whether there is something new to judge.
-    pub(crate) fn take(&mut self, event: StreamEvent<'_>) -> bool {
-        let Some((turn, octets)) = Turn::of(event) else { return false };
+    /// Keeps an event that this packet has brought; whether there is something new to judge.
+    pub(crate) fn take(&mut self, event: StreamEvent<'_>, packet: Option<NonZeroU64>) -> bool {
+        let Some((turn, octets)) = Turn::of(event, packet) else { return false };
         match turn {
             Turn::Octets { direction, .. } => {
                 // Copied: whether these octets are mail is not known yet.

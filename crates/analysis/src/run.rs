@@ -188,6 +188,28 @@ mod tests {
         assert!(file.first_seen < file.last_seen && capture.tcp_segments <= capture.packets);
     }
 
+    /// What is said of a command or a reply can be looked up: its packet, counted from 1, holds its end.
+    #[test]
+    fn commands_and_replies_know_their_packets() {
+        let path = testdata("exim-pipelining.pcap");
+        let mut packets = Vec::new();
+        let mut reader = capture::CaptureReader::open(&path).expect("the capture");
+        while let Ok(Some(packet)) = reader.next_packet() {
+            packets.push(packet.data.to_vec());
+        }
+        let report = analyse(&Plan::new(&[path]), Options::default());
+        let (_, session) = report.sessions.first().expect("a session");
+        let holds = |spot: crate::model::Spot, text: &str| {
+            let number = usize::try_from(spot.packet.expect("a packet").get()).expect("few");
+            memchr::memmem::find(&packets[number - 1], text.as_bytes()).is_some()
+        };
+        assert!(session.commands.len() > 3 && session.responses.len() > 3);
+        assert!(session.commands.iter().all(|command| holds(command.spot, &command.command)));
+        assert!(session.responses.iter().all(|reply| holds(reply.spot, &reply.code.to_string())));
+        let offsets: Vec<u64> = session.commands.iter().map(|command| command.spot.offset).collect();
+        assert!(offsets.first() == Some(&0) && offsets.is_sorted(), "{offsets:?}");
+    }
+
     /// The contract and the design: what was read before an error counts.
     #[test]
     fn a_file_cut_in_its_last_record_has_all_packets_but_that() {

@@ -9,7 +9,7 @@ use smtp_parser::{EnhancedCode, ReplyCode};
 use crate::anomaly::Role;
 use crate::connection::Observer;
 use crate::model::{
-    Directions, End, Octets, Outcome, Recipient, RecipientOutcome, Response, Session, Start, Transaction,
+    Directions, End, Octets, Outcome, Recipient, RecipientOutcome, Response, Session, Spot, Start, Transaction,
 };
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
@@ -35,6 +35,7 @@ pub(crate) fn response(line: &str) -> Response {
         parameter: text.into(),
         timestamp: at(0),
         command: None,
+        spot: Spot::default(),
     }
 }
 
@@ -130,6 +131,7 @@ pub(crate) fn attempt(mechanism: &str, outcome: AuthOutcome) -> AuthAttempt {
         outcome,
         code: None,
         timestamp: at(0),
+        spot: Spot::default(),
         credentials_sent: true,
         responses: None,
         password: None,

@@ -1,5 +1,7 @@
 //! What the streams of a connection show of a dialogue: octets, octets that are lost, octets that came in two versions.
 
+use std::num::NonZeroU64;
+
 use reassembly::{Comparison, Direction, StreamEvent};
 
 use crate::anomaly::Role;
@@ -15,10 +17,11 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    /// The event and its octets; `None` where it shows nothing of a dialogue.
+    /// The event, which this packet has brought, and its octets; `None` where it shows nothing of a dialogue.
     #[inline]
-    pub(crate) fn of(event: StreamEvent<'_>) -> Option<(Self, &[u8])> {
-        let stamp = |offset, timestamp, acknowledged| Stamp { offset, timestamp: Time(timestamp), acknowledged };
+    pub(crate) fn of(event: StreamEvent<'_>, packet: Option<NonZeroU64>) -> Option<(Self, &[u8])> {
+        let stamp =
+            |offset, timestamp, acknowledged| Stamp { offset, timestamp: Time(timestamp), acknowledged, packet };
         Some(match event {
             StreamEvent::Data { direction, offset, bytes, acknowledged, timestamp } => {
                 (Self::Octets { direction, len: bytes.len(), at: stamp(offset, timestamp, acknowledged) }, bytes)

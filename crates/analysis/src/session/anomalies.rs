@@ -27,7 +27,14 @@ impl Anomalies {
 
     pub(crate) fn add(&mut self, kind: AnomalyKind, at: Stamp, direction: Role, detail: String) {
         if self.kept.len() < self.limit {
-            self.kept.push(Anomaly { kind, timestamp: at.timestamp, direction, offset: at.offset, detail });
+            self.kept.push(Anomaly {
+                kind,
+                timestamp: at.timestamp,
+                direction,
+                offset: at.offset,
+                packet: at.packet,
+                detail,
+            });
         } else {
             self.further += 1;
         }
@@ -217,7 +224,8 @@ mod tests {
     use super::*;
     use crate::output::time::Time;
 
-    const AT: Stamp = Stamp { offset: 7, timestamp: Time(capture::Timestamp::from_nanos(0)), acknowledged: None };
+    const AT: Stamp =
+        Stamp { offset: 7, timestamp: Time(capture::Timestamp::from_nanos(0)), acknowledged: None, packet: None };
 
     fn of_line(line: &str, is_secret: bool) -> Vec<Anomaly> {
         let mut decoder = ClientDecoder::new(LineLimits::default());

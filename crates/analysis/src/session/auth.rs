@@ -3,9 +3,10 @@
 use serde::{Serialize, Serializer};
 use smtp_parser::{SaslExchange, Secret};
 
-use super::Options;
 use super::digest::{DigestKey, SecretDigest};
 use super::redaction::{REDACTED, is_mechanism};
+use super::{Options, Stamp};
+use crate::model::Spot;
 use crate::output::codes::Code;
 use crate::output::text;
 use crate::output::time::Time;
@@ -31,6 +32,9 @@ pub struct AuthAttempt {
     pub code: Option<Code>,
     /// When AUTH was sent.
     pub timestamp: Time,
+    /// Where AUTH stands.
+    #[serde(skip)]
+    pub spot: Spot,
     /// Whether the client has sent any response: without one, nothing was exposed.
     #[serde(skip)]
     pub credentials_sent: bool,
@@ -80,6 +84,7 @@ pub enum AuthOutcome {
 pub(crate) struct AuthExchange {
     mechanism: String,
     timestamp: Time,
+    spot: Spot,
     sasl: SaslExchange,
     /// Kept only where secrets are to be revealed.
     responses: Option<Vec<SecretText>>,
@@ -91,7 +96,7 @@ pub(crate) struct AuthExchange {
 }
 
 impl AuthExchange {
-    pub(crate) fn new(mechanism: &[u8], initial: Option<Secret<'_>>, timestamp: Time, options: &Options) -> Self {
+    pub(crate) fn new(mechanism: &[u8], initial: Option<Secret<'_>>, at: Stamp, options: &Options) -> Self {
         let reveal = options.reveal_secrets;
         let mut exchange = Self {
             mechanism: if reveal || is_mechanism(mechanism) {
@@ -99,7 +104,8 @@ impl AuthExchange {
             } else {
                 REDACTED.to_owned()
             },
-            timestamp,
+            timestamp: at.timestamp,
+            spot: at.spot(),
             sasl: SaslExchange::new(mechanism),
             responses: reveal.then(Vec::new),
             digest_key: options.secret_digests,
@@ -184,6 +190,7 @@ impl AuthExchange {
             outcome,
             code,
             timestamp: self.timestamp,
+            spot: self.spot,
             credentials_sent: self.answers > usize::from(self.cancelled),
             responses: self.responses,
         }
@@ -196,14 +203,17 @@ const RESPONSES_KEPT: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{at, code};
+    use crate::samples::code;
+
+    const AT: Stamp =
+        Stamp { offset: 0, timestamp: Time(capture::Timestamp::from_nanos(0)), acknowledged: None, packet: None };
 
     fn revealing() -> Options {
         Options { reveal_secrets: true, ..Options::default() }
     }
 
     fn exchange(mechanism: &str, responses: &[&str]) -> AuthExchange {
-        let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, at(0), &Options::default());
+        let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, AT, &Options::default());
         responses.iter().for_each(|response| exchange.respond(Secret::new(response.as_bytes())));
         exchange
     }
@@ -245,8 +255,8 @@ mod tests {
     fn an_initial_response_spares_the_first_challenge() {
         let initial = Some(Secret::new(b"dGVzdAB0ZXN0ADEyMzQ="));
         assert!(exchange("PLAIN", &[]).expects_response());
-        assert!(!AuthExchange::new(b"PLAIN", initial, at(0), &Options::default()).expects_response());
-        assert!(AuthExchange::new(b"SCRAM-SHA-256", initial, at(0), &Options::default()).expects_response());
+        assert!(!AuthExchange::new(b"PLAIN", initial, AT, &Options::default()).expects_response());
+        assert!(AuthExchange::new(b"SCRAM-SHA-256", initial, AT, &Options::default()).expects_response());
         assert!(!exchange("LOGIN", &["*"]).expects_response(), "given up");
     }
 
@@ -288,7 +298,7 @@ mod tests {
     fn equal_secrets_have_equal_digests_within_a_run_only() {
         let digest = |mechanism: &str, responses: &[&str], key: u8| {
             let options = Options { secret_digests: Some(DigestKey::new([key; 16])), ..Options::default() };
-            let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, at(0), &options);
+            let mut exchange = AuthExchange::new(mechanism.as_bytes(), None, AT, &options);
             responses.iter().for_each(|response| exchange.respond(Secret::new(response.as_bytes())));
             exchange.finish(None).secret_digest
         };
@@ -309,7 +319,7 @@ mod tests {
     fn password_and_responses_are_kept_only_to_be_revealed() {
         let attempt = |reveal| {
             let initial = Some(Secret::new(b"dGVzdAB0ZXN0ADEyMzQ="));
-            AuthExchange::new(b"plain", initial, at(0), &Options { reveal_secrets: reveal, ..Options::default() })
+            AuthExchange::new(b"plain", initial, AT, &Options { reveal_secrets: reveal, ..Options::default() })
                 .finish(Some(code(235)))
         };
         let json = |reveal| serde_json::to_value(attempt(reveal)).expect("JSON");
@@ -327,7 +337,7 @@ mod tests {
 
     #[test]
     fn responses_beyond_the_limit_are_not_kept() {
-        let mut exchange = AuthExchange::new(b"LOGIN", None, at(0), &revealing());
+        let mut exchange = AuthExchange::new(b"LOGIN", None, AT, &revealing());
         (0..=RESPONSES_KEPT).for_each(|_| exchange.respond(Secret::new(b"am9l")));
         assert_eq!(exchange.finish(None).responses.map(|kept| kept.len()), Some(RESPONSES_KEPT));
     }

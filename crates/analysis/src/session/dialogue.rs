@@ -4,6 +4,7 @@
 //! commands, because only then the server has read it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
 use smol_str::SmolStr;
 use smtp_parser::{Command as Parsed, CommandLine, Deviation, Reply, Verb};
@@ -18,7 +19,7 @@ use super::redaction::Secrets;
 use super::resumption::Resumption;
 use crate::anomaly::{AnomalyKind, Role};
 use crate::message::Body;
-use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, StartTls};
+use crate::model::{ClaimSource, ClaimedClient, Command, ExtensionOffer, Greeting, Response, Spot, StartTls};
 use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::queue_id::queue_id;
@@ -32,6 +33,14 @@ pub(crate) struct Stamp {
     pub(crate) timestamp: Time,
     /// Up to where in the other side's stream the sender had received.
     pub(crate) acknowledged: Option<u64>,
+    /// The packet that brought them, where they did not come with the end of the capture.
+    pub(crate) packet: Option<NonZeroU64>,
+}
+
+impl Stamp {
+    pub(crate) const fn spot(self) -> Spot {
+        Spot { packet: self.packet, offset: self.offset }
+    }
 }
 
 /// What the client's octets are, after a reply that decides it.
@@ -192,11 +201,11 @@ impl Dialogue {
             return false;
         }
         let place = Place { command: Some(self.command_count), timestamp: at.timestamp };
-        self.keep_command(line, is_secret, at.timestamp);
+        self.keep_command(line, is_secret, at);
         let waits = matches!(kind, Kind::Data | Kind::Auth | Kind::StartTls | Kind::Xexch50(_) | Kind::Turn);
         match &line.command {
             Parsed::Auth { mechanism, initial_response } => {
-                let exchange = AuthExchange::new(mechanism, *initial_response, at.timestamp, &self.options);
+                let exchange = AuthExchange::new(mechanism, *initial_response, at, &self.options);
                 self.secrets.remember_decoded(exchange.secret());
                 self.finish_auth(None);
                 self.exchange = Some((exchange, place));
@@ -322,6 +331,7 @@ impl Dialogue {
             parameter: self.without_secrets(reply.text),
             timestamp: at.timestamp,
             command: None,
+            spot: at.spot(),
         };
         if self.is_greeting(code) {
             if self.command_count > 0 {

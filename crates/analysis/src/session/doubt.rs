@@ -290,7 +290,8 @@ mod tests {
         let answered = |of_message: usize| {
             let mut dialogue = dialogue(vec![]);
             let place = |command| Place { command: Some(command), timestamp: crate::output::time::Time::default() };
-            let at = Stamp { offset: 0, timestamp: crate::output::time::Time::default(), acknowledged: None };
+            let at =
+                Stamp { offset: 0, timestamp: crate::output::time::Time::default(), acknowledged: None, packet: None };
             dialogue.commands_lost(at, 9);
             dialogue.unanswered();
             for _ in 0..3 {
@@ -298,6 +299,7 @@ mod tests {
                     command: "DATA".into(),
                     parameter: None,
                     timestamp: crate::output::time::Time::default(),
+                    spot: crate::model::Spot::default(),
                 };
                 dialogue.commands.push(command);
             }

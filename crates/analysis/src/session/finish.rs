@@ -26,7 +26,8 @@ impl Tracker {
         limits: &mut LimitsReached,
     ) -> Session {
         let info = flow.info();
-        let at = Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None };
+        let at =
+            Stamp { offset: self.server_delivered, timestamp: Time(info.last_seen), acknowledged: None, packet: None };
         self.resolve();
         match self.server.finish() {
             Some(SmtpEvent::Reply(reply)) => {
@@ -68,7 +69,8 @@ impl Tracker {
         if self.awaited.is_some() {
             return;
         }
-        let at = |octets: u64| Stamp { offset: end.saturating_sub(octets), timestamp, acknowledged: None };
+        let at =
+            |octets: u64| Stamp { offset: end.saturating_sub(octets), timestamp, acknowledged: None, packet: None };
         match self.client.finish() {
             Some(SmtpEvent::Command(line)) if !self.dialogue.is_lost() => {
                 self.dialogue.unterminated(&line, at(line.octets));

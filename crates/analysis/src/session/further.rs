@@ -6,12 +6,11 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 use smtp_parser::CommandLine;
 
-use super::dialogue::Dialogue;
+use super::dialogue::{Dialogue, Stamp};
 use super::limits::SessionLimit;
 use super::redaction::REDACTED;
 use crate::model::{Command, Response};
 use crate::output::text;
-use crate::output::time::Time;
 use crate::report::Summary;
 
 /// Commands, replies, transactions and AUTH exchanges beyond
@@ -38,7 +37,7 @@ impl Further {
 
 impl Dialogue {
     /// The command is kept, or counted where there are too many.
-    pub(super) fn keep_command(&mut self, line: &CommandLine<'_>, is_secret: bool, timestamp: Time) {
+    pub(super) fn keep_command(&mut self, line: &CommandLine<'_>, is_secret: bool, at: Stamp) {
         self.command_count += 1;
         if self.commands.len() >= self.options.records_limit.max(1) {
             self.limits.count(SessionLimit::Commands, 1);
@@ -52,7 +51,8 @@ impl Dialogue {
                 None => text(line.verb),
             },
             parameter: self.parameter(line, is_secret),
-            timestamp,
+            timestamp: at.timestamp,
+            spot: at.spot(),
         });
     }
 

@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn stamp(offset: u64, acknowledged: u64) -> Stamp {
-        Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged) }
+        Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged), packet: None }
     }
 
     fn lose(tracker: &mut Tracker) {

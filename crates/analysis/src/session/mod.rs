@@ -681,7 +681,7 @@ mod tests {
     }
 
     fn stamp(offset: u64) -> Stamp {
-        Stamp { offset, timestamp: Time::default(), acknowledged: None }
+        Stamp { offset, timestamp: Time::default(), acknowledged: None, packet: None }
     }
 
     /// RFC 5321 §4.1.1.4: after DATA nobody but the server can say what the client's octets are.

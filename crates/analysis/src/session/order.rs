@@ -351,7 +351,8 @@ mod tests {
 
     /// What is noted where MAIL is refused, and RCPT then sent by a client that had received so much of the server's stream.
     fn rcpt_behind_a_refusal(acknowledged: u64) -> Vec<AnomalyKind> {
-        let stamp = |offset, acknowledged| Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged) };
+        let stamp =
+            |offset, acknowledged| Stamp { offset, timestamp: at(0), acknowledged: Some(acknowledged), packet: None };
         let mut tracker = Tracker::new(Options::default(), true);
         tracker.octets(Role::Server, b"220 mx ESMTP\r\n", stamp(0, 0));
         tracker.octets(Role::Client, b"EHLO a\r\n", stamp(0, 14));

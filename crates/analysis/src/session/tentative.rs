@@ -143,7 +143,7 @@ mod tests {
     use crate::output::time::Time;
 
     fn stamp(offset: u64, acknowledged: Option<u64>) -> Stamp {
-        Stamp { offset, timestamp: Time::default(), acknowledged }
+        Stamp { offset, timestamp: Time::default(), acknowledged, packet: None }
     }
 
     fn suspense(replies: &[&str]) -> Suspense {
