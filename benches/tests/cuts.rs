@@ -18,6 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use analysis::extract::{self, Selection, Wanted};
+use analysis::insights::{Assessment, FindingOptions};
 use analysis::message::MessageOptions;
 use analysis::plan::Plan;
 use analysis::report::Capture;
@@ -39,6 +40,7 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
     pool.install(|| {
         let plan = Plan::new(files);
         let options = Options::default();
+        let findings = FindingOptions::default();
         let without_files = |capture: Capture| Capture { files: Vec::new(), ..capture };
         let mut written_by = Written::new();
         let mut put = |name: &str, write: &dyn Fn(&mut Vec<u8>) -> std::io::Result<()>| {
@@ -50,7 +52,7 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
         let (lines, capture) = features::read(&plan, Options { message, ..options }).expect("features");
         put("features", &|out| lines.write(&without_files(capture.clone()), out));
         let mut lines = Vec::new();
-        let (log, capture) = log::read(&plan, options, &mut lines).expect("log");
+        let (log, capture) = log::read(&plan, options, Some(&findings), &mut lines).expect("log");
         log.finish(&without_files(capture)).expect("log");
         put("log", &|out| out.write_all(&lines));
         let mut report = run::analyse(&plan, options);
@@ -61,9 +63,10 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
             internal_domains: vec!["example.org".to_owned()],
             tunneling: true,
         };
-        put("insights", &|out| insights::write(&report, &wanted, out));
-        put("context", &|out| context::write(&report, 3, 1_000, out));
-        let (overview, capture) = summary::read(&plan, options);
+        let found = Assessment::of(&report, &findings);
+        put("insights", &|out| insights::write(&report, &found, &wanted, out));
+        put("context", &|out| context::write(&report, &found, 3, 1_000, out));
+        let (overview, capture) = summary::read(&plan, options, Some(&findings));
         put("summary", &|out| overview.write(&without_files(capture.clone()), out));
         let directory = tempfile::tempdir().expect("a directory");
         let message = MessageOptions { kept_limit: 0, ..MessageOptions::default() };

@@ -6,19 +6,30 @@ use std::io;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use crate::insights::security::{self, Finding, SecurityInsights};
+use crate::insights::Assessment;
+use crate::insights::finding::Finding;
+use crate::insights::security::{self, SecurityInsights};
 use crate::model::{Outcome, Session};
 use crate::output::codes::Code;
 use crate::output::time::Time;
 use crate::report::{Mail, Report, Summary};
 
-/// Writes the document, indented, with a line end.
+/// Findings that are shown, the worst ones.
+const FINDINGS: usize = 50;
+
+/// Writes the document, indented, with a line end. `assessment` is that of the same report.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(report: &Report, detail_level: u8, max_conversations: usize, mut out: impl io::Write) -> io::Result<()> {
-    let security = security::analyse(report);
-    let (transactions, omitted_transactions) = select(report, &security, max_conversations);
+pub fn write(
+    report: &Report,
+    assessment: &Assessment,
+    detail_level: u8,
+    max_conversations: usize,
+    mut out: impl io::Write,
+) -> io::Result<()> {
+    let (transactions, omitted_transactions) = select(report, assessment, max_conversations);
+    let findings = assessment.findings.get(..FINDINGS).unwrap_or(&assessment.findings);
     let sessions = (detail_level >= 3).then(|| busiest(report, max_conversations));
     let shown_sessions = sessions.as_ref().map_or(0, Vec::len);
     let document = Document {
@@ -30,10 +41,11 @@ pub fn write(report: &Report, detail_level: u8, max_conversations: usize, mut ou
         omitted: Omitted {
             transactions: omitted_transactions,
             sessions: report.sessions.len() - shown_sessions,
-            patterns: security.omitted(),
+            patterns: assessment.patterns_omitted(),
+            findings: assessment.findings.len() - findings.len(),
         },
-        findings: security.findings(),
-        security_insights: security,
+        findings,
+        security_insights: security::insights(report, assessment),
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
@@ -48,7 +60,7 @@ struct Document<'a> {
     interrupted: Option<bool>,
     transactions: Vec<Conversation<'a>>,
     security_insights: SecurityInsights<'a>,
-    findings: Vec<Finding>,
+    findings: &'a [Finding],
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Vec<SessionView<'a>>>,
     omitted: Omitted,
@@ -60,6 +72,7 @@ struct Omitted {
     transactions: usize,
     sessions: usize,
     patterns: usize,
+    findings: usize,
 }
 
 #[derive(Serialize)]
@@ -147,13 +160,13 @@ fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
 }
 
 /// The most interesting transactions, then the rest by time; and how many are left out.
-fn select<'a>(report: &'a Report, security: &SecurityInsights<'_>, most: usize) -> (Vec<Mail<'a>>, usize) {
+fn select<'a>(report: &'a Report, assessment: &Assessment, most: usize) -> (Vec<Mail<'a>>, usize) {
     let mut mails = report.transactions();
     let interest = |mail: &Mail<'_>| {
         let refused = mail.transaction.outcome == Outcome::Rejected
             || mail.transaction.recipients.iter().any(|recipient| recipient.code.is_some_and(|code| code.class() >= 4));
         let recipients = mail.transaction.recipients.len();
-        (security.concerns(mail), refused, if recipients > 1 { recipients } else { 0 })
+        (assessment.concerns(mail), refused, if recipients > 1 { recipients } else { 0 })
     };
     // The sort is stable: what is equally interesting stays in order of time.
     mails.sort_by_cached_key(|mail| Reverse(interest(mail)));
@@ -180,7 +193,8 @@ mod tests {
 
     fn document(report: &Report, level: u8, most: usize) -> serde_json::Value {
         let mut out = Vec::new();
-        write(report, level, most, &mut out).expect("a vector takes everything");
+        let assessment = Assessment::of(report, &crate::insights::FindingOptions::default());
+        write(report, &assessment, level, most, &mut out).expect("a vector takes everything");
         serde_json::from_slice(&out).expect("JSON")
     }
 

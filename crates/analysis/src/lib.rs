@@ -23,6 +23,8 @@
 //! | [`tls`] | what a TLS handshake shows |
 //! | [`message`], [`spool`] | header fields; the octets of messages, where they are to be written |
 //! | [`model`], [`anomaly`] | the records all this ends in |
+//! | `numbers` | which number a session has among those of its 4-tuple, told when it ends |
+//! | [`insights`] | what should worry you: findings, and the rules that find them |
 //! | [`cli`] | the program's command line |
 
 pub mod anomaly;
@@ -37,6 +39,7 @@ pub mod insights;
 pub mod log;
 pub mod message;
 pub mod model;
+mod numbers;
 mod opening;
 pub mod output;
 mod pickup;

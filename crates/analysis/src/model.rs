@@ -107,7 +107,7 @@ impl Session {
 }
 
 /// The two ends of a session; printed as `client_ip:client_port-server_ip:server_port`, IPv6 addresses in brackets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FourTuple {
     /// The side that speaks commands.
     pub client: SocketAddr,
@@ -423,6 +423,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// How many recipients it has, those that are not kept among them.
+    pub fn recipient_count(&self) -> u64 {
+        self.recipients.len() as u64 + self.further_recipients
+    }
+
     /// Its replies, as they stand in the session.
     pub fn answers<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = &'a Response> {
         let responses = session.responses.get(self.responses.clone()).unwrap_or_default();

@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) last: Option<Time>,
     pub(crate) unread_link_types: BTreeMap<u32, UnreadLink>,
     pub(crate) tcp_segments: u64,
+    /// Packets of which less was captured than there was.
+    pub(crate) cut_packets: u64,
     /// Segments that each kind of carrier was around.
     pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) decode_errors: BTreeMap<&'static str, u64>,
@@ -39,6 +41,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     fn packet(&mut self, packet: &Packet<'_>) {
+        self.cut_packets += u64::from((packet.data.len() as u64) < u64::from(packet.original_len));
         self.times(Some(Time(packet.timestamp)), Some(Time(packet.timestamp)));
     }
 
@@ -73,6 +76,7 @@ impl Seen {
             self.unread_link_types.entry(link_type).or_insert(first).packets += unread.packets;
         }
         self.tcp_segments += later.tcp_segments;
+        self.cut_packets += later.cut_packets;
         add(&mut self.encapsulations, &later.encapsulations);
         add(&mut self.decode_errors, &later.decode_errors);
     }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::Path;
 
 use capture::FragmentCounts;
@@ -31,22 +32,25 @@ impl Report {
         sessions.iter().for_each(|session| summary.add(session));
         sessions.sort_by(|a, b| in_order((a.first_seen, a.four_tuple()), (b.first_seen, b.four_tuple())));
         let mut occurrences = Occurrences::default();
-        let name = |session: Session| {
-            let four_tuple = session.four_tuple();
-            (occurrences.next(four_tuple).key(four_tuple), session)
-        };
+        let name = |session: Session| (occurrences.id(session.four_tuple()).to_string(), session);
         let sessions = sessions.into_iter().map(name).collect();
         Self { sessions, summary, capture }
+    }
+
+    /// What the keys of the sessions are made from, in their order.
+    pub(crate) fn session_ids(&self) -> impl Iterator<Item = SessionId> {
+        let mut occurrences = Occurrences::default();
+        self.sessions.iter().map(move |(_, session)| occurrences.id(session.four_tuple()))
     }
 
     /// All transactions in order of their time, then of their session's key.
     pub fn transactions(&self) -> Vec<Mail<'_>> {
         let mut mails: Vec<Mail<'_>> = self
-            .sessions
-            .iter()
-            .flat_map(|(key, session)| {
+            .session_ids()
+            .zip(&self.sessions)
+            .flat_map(|(id, (key, session))| {
                 let transactions = session.transactions.iter().enumerate();
-                transactions.map(move |(index, transaction)| Mail { key, session, index, transaction })
+                transactions.map(move |(index, transaction)| Mail { key, id, session, index, transaction })
             })
             .collect();
         mails.sort_by(|a, b| (a.transaction.timestamp, a.key).cmp(&(b.transaction.timestamp, b.key)));
@@ -68,10 +72,31 @@ impl Occurrences {
     pub(crate) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
         *self.0.entry(four_tuple).and_modify(|last| *last = last.next()).or_insert(Occurrence::FIRST)
     }
+
+    pub(crate) fn id(&mut self, four_tuple: FourTuple) -> SessionId {
+        SessionId { four_tuple, occurrence: self.next(four_tuple) }
+    }
+}
+
+/// What the key of a session is made from, where many are kept: the 4-tuple, with `#2`, `#3`, … for later connections of the
+/// same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SessionId {
+    pub(crate) four_tuple: FourTuple,
+    pub(crate) occurrence: Occurrence,
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.occurrence {
+            Occurrence::FIRST => self.four_tuple.fmt(f),
+            Occurrence(number) => write!(f, "{}#{number}", self.four_tuple),
+        }
+    }
 }
 
 /// The number of a connection among those of its 4-tuple, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Occurrence(u32);
 
 impl Occurrence {
@@ -83,9 +108,9 @@ impl Occurrence {
         Self(self.0.saturating_add(1))
     }
 
-    /// The key of a session: its 4-tuple, with `#2`, `#3`, … for later connections of the same one.
+    /// The key of this session of a 4-tuple.
     pub(crate) fn key(self, four_tuple: FourTuple) -> String {
-        if self.0 == 1 { four_tuple.to_string() } else { format!("{four_tuple}#{}", self.0) }
+        SessionId { four_tuple, occurrence: self }.to_string()
     }
 }
 
@@ -94,6 +119,8 @@ impl Occurrence {
 pub struct Mail<'a> {
     /// The session's key.
     pub key: &'a str,
+    /// What it is made from.
+    pub(crate) id: SessionId,
     /// The session.
     pub session: &'a Session,
     /// The number of the transaction within its session, from 0.
@@ -203,7 +230,7 @@ impl Summary {
             Outcome::Incomplete => self.incomplete_transactions += 1,
         }
         let accepted = |recipient: &&crate::model::Recipient| recipient.outcome == RecipientOutcome::Accepted;
-        self.recipients += transaction.recipients.len() as u64 + transaction.further_recipients;
+        self.recipients += transaction.recipient_count();
         self.accepted_recipients += transaction.recipients.iter().filter(accepted).count() as u64;
         self.message_bytes += transaction.message.as_ref().map_or(0, |message| message.bytes);
     }
@@ -222,6 +249,9 @@ pub struct Capture {
     pub tcp_segments: u64,
     /// TCP connections.
     pub tcp_connections: u64,
+    /// Packets that were cut to a snap length; not printed by itself.
+    #[serde(skip)]
+    pub cut_packets: u64,
     /// Payload octets of TCP segments that belong to no session and no open connection: late ones of a connection that was
     /// not mail and is over, and resets of unknown ones.
     pub unclaimed_octets: u64,

@@ -131,6 +131,7 @@ pub fn read_within<C: Collector>(
         files,
         interrupted,
         tcp_segments: seen.tcp_segments,
+        cut_packets: seen.cut_packets,
         tcp_connections: shards.connections(),
         unclaimed_octets: shards.unclaimed_octets(),
         encapsulations: seen.encapsulations,

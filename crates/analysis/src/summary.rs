@@ -2,20 +2,25 @@
 
 use std::io;
 
-use crate::insights::Tally;
+use crate::insights::finding::{Finding, Severity};
+use crate::insights::rules::Rules;
+use crate::insights::{FindingOptions, Tally};
 use crate::model::{End, FourTuple, Late, RecipientOutcome, Session, StartTls, Transaction};
+use crate::numbers::{Numbers, SESSION_KEYS};
 use crate::output::time::Time;
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Occurrences, Report, Summary, in_order};
 use crate::run::{self, Collector};
 use crate::session::Options;
 use crate::session::auth::AuthOutcome;
+use crate::shards::SHARDS;
 
 /// Reads all inputs of a plan.
-pub fn read(plan: &Plan, options: Options) -> (Overview, Capture) {
-    let (parts, capture) = run::read(plan, options, Overview::default, |_| true);
-    let mut overview = Overview::default();
+pub fn read(plan: &Plan, options: Options, findings: Option<&FindingOptions>) -> (Overview, Capture) {
+    let (parts, mut capture) = run::read(plan, options, || Overview::new(findings), |_| true);
+    let mut overview = Overview::new(None);
     parts.into_iter().for_each(|part| overview.merge(part));
+    overview.settle(&mut capture);
     (overview, capture)
 }
 
@@ -24,13 +29,15 @@ pub fn read(plan: &Plan, options: Options) -> (Overview, Capture) {
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, out: impl io::Write) -> io::Result<()> {
-    let mut overview = Overview::default();
+    let mut overview = Overview::new(Some(&FindingOptions::default()));
     report.sessions.iter().for_each(|(_, session)| overview.add(session));
-    overview.write(&report.capture, out)
+    let mut capture = report.capture.clone();
+    overview.settle(&mut capture);
+    overview.write(&capture, out)
 }
 
 /// What a screen needs of the sessions of a recording, collected one by one as they end: it does not grow with them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Overview {
     summary: Summary,
     /// Octets of the sessions that are not in the capture.
@@ -41,6 +48,12 @@ pub struct Overview {
     refusals: Tally,
     /// The first [`SESSIONS`] sessions in their order, each with what is shown behind its key.
     first: Vec<(Time, FourTuple, String)>,
+    /// What finds, and the numbers for the keys of sessions; none where nothing is to be found.
+    finder: Option<(Rules, Numbers)>,
+    /// Numbers that were forgotten, by other collectors.
+    forgotten: u64,
+    /// What was found, once all sessions have come.
+    findings: Option<Vec<Finding>>,
 }
 
 /// Nothing on the screen depends on when a session had its last packet.
@@ -53,8 +66,27 @@ impl Collector for Overview {
 }
 
 impl Overview {
+    /// An overview of no session yet, with findings of this sort or without any.
+    pub fn new(findings: Option<&FindingOptions>) -> Self {
+        let finder = |options: &FindingOptions| (Rules::new(options.thresholds), Numbers::new(SESSION_KEYS / SHARDS));
+        Self {
+            summary: Summary::default(),
+            missing: 0,
+            starttls_unused: 0,
+            starttls_refused: 0,
+            refusals: Tally::default(),
+            first: Vec::new(),
+            finder: findings.map(finder),
+            forgotten: 0,
+            findings: None,
+        }
+    }
+
     /// Takes in one more session.
     pub fn add(&mut self, session: &Session) {
+        if let Some((rules, numbers)) = &mut self.finder {
+            rules.session(session, numbers.id(session.four_tuple()));
+        }
         self.summary.add(session);
         self.missing += missing(session);
         match session.starttls {
@@ -83,6 +115,28 @@ impl Overview {
         self.first.extend(other.first);
         self.first.sort_by(|a, b| in_order((a.0, a.1), (b.0, b.1)));
         self.first.truncate(SESSIONS);
+        self.forgotten += other.forgotten;
+        match (&mut self.finder, other.finder) {
+            (Some((rules, _)), Some((more, numbers))) => {
+                rules.merge(more);
+                self.forgotten += numbers.forgotten();
+            }
+            (finder, more) => *finder = more,
+        }
+    }
+
+    /// All sessions have come.
+    fn settle(&mut self, capture: &mut Capture) {
+        let Some((rules, numbers)) = self.finder.take() else { return };
+        let found = rules.finish(capture);
+        capture.count_limits(found.limits);
+        capture.count_limits([("session_keys", self.forgotten + numbers.forgotten())]);
+        self.findings = Some(found.findings);
+    }
+
+    /// What was found, the worst first.
+    pub fn findings(&self) -> &[Finding] {
+        self.findings.as_deref().unwrap_or_default()
     }
 
     fn add_refusals(&mut self, transaction: &Transaction) {
@@ -110,7 +164,8 @@ impl Overview {
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, capture: &Capture, mut out: impl io::Write) -> io::Result<()> {
-        let blocks = [self.capture(capture), self.mails(), self.refusals(), self.security(), self.sessions()];
+        let blocks =
+            [self.capture(capture), self.worries(), self.mails(), self.refusals(), self.security(), self.sessions()];
         for block in blocks.iter().filter(|block| !block.is_empty()) {
             writeln!(out, "{}\n", block.join("\n"))?;
         }
@@ -124,6 +179,10 @@ const DAMAGES: usize = 10;
 const TOP: usize = 5;
 /// Sessions that are listed.
 const SESSIONS: usize = 20;
+/// Findings that are listed.
+const FINDINGS: usize = 10;
+/// Characters of what a finding says.
+const DESCRIPTION: usize = 160;
 
 impl Overview {
     /// What was read, and what was wrong with it.
@@ -180,6 +239,26 @@ impl Overview {
         }
         if self.missing > 0 {
             lines.push(format!("  missing   {} octets of mail sessions are not in the capture", self.missing));
+        }
+        lines
+    }
+
+    /// The findings, by severity.
+    fn worries(&self) -> Vec<String> {
+        let Some(findings) = self.findings.as_ref().filter(|findings| !findings.is_empty()) else { return Vec::new() };
+        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let counts = Severity::WORST_FIRST.into_iter().map(|severity| (count(severity), severity.as_str()));
+        let counts: Vec<String> =
+            counts.filter(|&(count, _)| count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+        let line = |finding: &Finding| {
+            let times = if finding.count > 1 { format!(" ({} times)", finding.count) } else { String::new() };
+            let described = cut(&finding.description, DESCRIPTION);
+            format!("  {:<9} {}{times}: {described}", finding.severity.as_str(), finding.title)
+        };
+        let mut lines = vec![format!("findings    {}", counts.join(", "))];
+        lines.extend(findings.iter().take(FINDINGS).map(line));
+        if findings.len() > FINDINGS {
+            lines.push(format!("  and {} more; the command insights lists all", findings.len() - FINDINGS));
         }
         lines
     }
@@ -294,12 +373,17 @@ fn missing(session: &Session) -> u64 {
 
 /// Text from the wire without control characters, and not longer than a line: it goes to a terminal.
 fn safe(text: &str) -> String {
+    cut(text, LINE)
+}
+
+/// The same, of so many characters.
+fn cut(text: &str, most: usize) -> String {
     let shown: String = text
         .chars()
-        .take(LINE)
+        .take(most)
         .flat_map(|c| if c.is_control() || is_invisible(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect();
-    if text.chars().nth(LINE).is_some() { shown + "…" } else { shown }
+    if text.chars().nth(most).is_some() { shown + "…" } else { shown }
 }
 
 /// Characters of a line of text from the wire.

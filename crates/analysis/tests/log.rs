@@ -257,7 +257,8 @@ fn session_keys() {
     let within = |limit: usize, clients: &[u16]| {
         let path = folder.file("a.pcap", &connections(clients));
         let mut out = Vec::new();
-        let (log, capture) = log::read_within(&Plan::new(&[path.into()]), Options::default(), limit, &mut out).unwrap();
+        let (log, capture) =
+            log::read_within(&Plan::new(&[path.into()]), Options::default(), None, limit, &mut out).unwrap();
         log.finish(&capture).unwrap();
         let lines = lines(&out);
         (numbers(&lines), lines.last().unwrap()["capture"]["limits_reached"].clone())

@@ -140,9 +140,10 @@ fn everything(report: &Report) -> String {
     let mut out = Vec::new();
     features::write(report, &mut out).unwrap();
     summary::write(report, &mut out).unwrap();
-    context::write(report, 3, usize::MAX, &mut out).unwrap();
+    let found = insights::Assessment::of(report, &insights::FindingOptions::default());
+    context::write(report, &found, 3, usize::MAX, &mut out).unwrap();
     let tunneling =
         insights::Options { queries: true, response_codes: true, internal_domains: vec![], tunneling: true };
-    insights::write(report, &tunneling, &mut out).unwrap();
+    insights::write(report, &found, &tunneling, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }

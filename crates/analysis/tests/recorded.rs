@@ -293,8 +293,9 @@ fn every_output(report: &Report) -> [(&'static str, String); 4] {
     let mut outputs = [(); 4].map(|()| Vec::new());
     let [features, context, insights, summary] = &mut outputs;
     features::write(report, features).unwrap();
-    context::write(report, 3, usize::MAX, context).unwrap();
-    insights::write(report, &everything, insights).unwrap();
+    let found = insights::Assessment::of(report, &insights::FindingOptions::default());
+    context::write(report, &found, 3, usize::MAX, context).unwrap();
+    insights::write(report, &found, &everything, insights).unwrap();
     summary::write(report, summary).unwrap();
     let [features, context, insights, summary] = outputs.map(|output| String::from_utf8(output).unwrap());
     [("features", features), ("context", context), ("insights", insights), ("summary", summary)]

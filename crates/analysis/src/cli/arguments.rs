@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use crate::insights::finding::Severity;
+
 /// Reads packet captures and says what happened to every mail.
 #[derive(Debug, Parser)]
 #[command(name = "smtpscope", version, max_term_width = 100, after_help = STATUS)]
@@ -14,7 +16,8 @@ pub(super) struct Arguments {
 
 const STATUS: &str =
     "Exit status: 0 all input was read to its end; 1 a result was printed, but some input was damaged, \
-cut short or unreadable, or reading was interrupted; 2 wrong use, or nothing could be read.
+cut short or unreadable, or reading was interrupted; 2 wrong use, or nothing could be read; 3 there is a finding of at least the \
+severity that --fail-on names, whether input was damaged or not.
 
 Ctrl-C ends reading: what \
 was read until then is printed. A second one ends the program.";
@@ -26,6 +29,8 @@ pub(super) enum Command {
     Summary {
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        findings: Findings,
     },
     /// One JSON document with every session and transaction
     Features {
@@ -36,10 +41,12 @@ pub(super) enum Command {
     },
     /// A line of JSON for each transaction and session as it ends, for recordings of any size
     ///
-    /// The last line says what was read. A session's figures are those at its end: packets that come later do not count.
+    /// The findings stand behind the last session. The last line says what was read. A session's figures are those at its end: packets that come later do not count.
     Log {
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        findings: Findings,
         #[command(flatten)]
         content: Content,
     },
@@ -47,6 +54,8 @@ pub(super) enum Command {
     Context {
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        findings: Findings,
         /// 1: what became of each mail; 2: and its commands and replies; 3: and the sessions
         #[arg(long, default_value_t = 2, value_parser = value_parser!(u8).range(1..=3), value_name = "LEVEL")]
         detail_level: u8,
@@ -58,6 +67,8 @@ pub(super) enum Command {
     Insights {
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        findings: Findings,
         /// Leave sender and recipient patterns out
         #[arg(long)]
         no_queries: bool,
@@ -113,6 +124,17 @@ pub(super) struct Content {
     pub(super) hashes: bool,
 }
 
+/// What is looked for.
+#[derive(Debug, Args)]
+pub(super) struct Findings {
+    /// Look for no findings
+    #[arg(long, conflicts_with = "fail_on")]
+    pub(super) no_findings: bool,
+    /// End with exit status 3 where there is a finding of at least this severity
+    #[arg(long, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<Severity>,
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
@@ -134,9 +156,20 @@ pub(super) struct Common {
 }
 
 impl Command {
+    /// What is looked for, by the commands that have findings.
+    pub(super) fn findings(&self) -> Option<&Findings> {
+        match self {
+            Self::Summary { findings, .. }
+            | Self::Log { findings, .. }
+            | Self::Context { findings, .. }
+            | Self::Insights { findings, .. } => Some(findings),
+            Self::Features { .. } | Self::Extract { .. } => None,
+        }
+    }
+
     pub(super) fn common(&self) -> &Common {
         match self {
-            Self::Summary { common }
+            Self::Summary { common, .. }
             | Self::Features { common, .. }
             | Self::Log { common, .. }
             | Self::Context { common, .. }

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
+use crate::insights::finding::Severity;
+use crate::insights::{Assessment, FindingOptions};
 use crate::message::MessageOptions;
 use crate::plan::Plan;
 use crate::report::{Capture, CaptureFile, Report};
@@ -20,7 +22,8 @@ use crate::{context, extract, features, insights, log, run, summary};
 use arguments::{Arguments, Command, Content};
 
 /// Runs the program. 0: every input was read to its end; 1: a result was printed but some input was damaged, cut short
-/// or unreadable, or reading was interrupted; 2: wrong use, or nothing could be read. A closed pipe is success.
+/// or unreadable, or reading was interrupted; 2: wrong use, or nothing could be read; 3: a finding was as bad as `--fail-on`
+/// says, however the input was. A closed pipe is success.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match with_threads(&arguments) {
@@ -65,7 +68,12 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if nothing_read {
         return Ok(ExitCode::from(2));
     }
+    let fails = arguments.command.findings().and_then(|wanted| wanted.fail_on);
+    let is_failed = fails.is_some_and(|least| product.worst() >= Some(least));
     product.print()?;
+    if is_failed {
+        return Ok(ExitCode::from(3));
+    }
     Ok(if damaged.is_empty() && !interrupted { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -73,8 +81,8 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 enum Product {
     Overview(summary::Overview, Capture),
     Lines(features::Lines, Capture),
-    Context(Report, u8, usize),
-    Insights(Report, insights::Options),
+    Context(Report, Assessment, u8, usize),
+    Insights(Report, Assessment, insights::Options),
     Extract(Box<extract::Extraction>, Capture),
     /// All lines but the last have been printed.
     Log(log::Log<BufWriter<StdoutLock<'static>>>, Capture),
@@ -83,9 +91,12 @@ enum Product {
 impl Product {
     fn of(command: &Command, plan: &Plan) -> anyhow::Result<Self> {
         let options = options(command)?;
+        let wanted_findings = command.findings().is_some_and(|wanted| !wanted.no_findings);
+        let findings = wanted_findings.then(FindingOptions::default);
+        let findings = findings.as_ref();
         Ok(match command {
             Command::Summary { .. } => {
-                let (overview, capture) = summary::read(plan, options);
+                let (overview, capture) = summary::read(plan, options, findings);
                 Self::Overview(overview, capture)
             }
             Command::Features { .. } => {
@@ -93,11 +104,12 @@ impl Product {
                 Self::Lines(lines, capture)
             }
             Command::Log { .. } => {
-                let (log, capture) = log::read(plan, options, output())?;
+                let (log, capture) = log::read(plan, options, findings, output())?;
                 Self::Log(log, capture)
             }
             Command::Context { detail_level, max_conversations, .. } => {
-                Self::Context(run::analyse(plan, options), *detail_level, *max_conversations)
+                let (report, assessment) = assessed(plan, options, findings);
+                Self::Context(report, assessment, *detail_level, *max_conversations)
             }
             Command::Insights { no_queries, no_response_codes, internal_domains, detect_tunneling, .. } => {
                 let wanted = insights::Options {
@@ -106,7 +118,8 @@ impl Product {
                     internal_domains: internal_domains.clone(),
                     tunneling: *detect_tunneling,
                 };
-                Self::Insights(run::analyse(plan, options), wanted)
+                let (report, assessment) = assessed(plan, options, findings);
+                Self::Insights(report, assessment, wanted)
             }
             Command::Extract { output, from, to, subject, regex, sessions, attachments, .. } => {
                 let patterns = extract::Patterns {
@@ -130,8 +143,18 @@ impl Product {
             | Self::Lines(_, capture)
             | Self::Extract(_, capture)
             | Self::Log(_, capture) => capture,
-            Self::Context(report, ..) | Self::Insights(report, _) => &report.capture,
+            Self::Context(report, ..) | Self::Insights(report, ..) => &report.capture,
         }
+    }
+
+    /// The worst of what was found.
+    fn worst(&self) -> Option<Severity> {
+        insights::worst(match self {
+            Self::Overview(overview, _) => overview.findings(),
+            Self::Log(log, _) => log.findings(),
+            Self::Context(_, assessment, ..) | Self::Insights(_, assessment, _) => &assessment.findings,
+            Self::Lines(..) | Self::Extract(..) => &[],
+        })
     }
 
     /// The process ends behind this: giving millions of small pieces of memory back one by one would only take time.
@@ -140,14 +163,26 @@ impl Product {
         match self {
             Self::Overview(overview, capture) => overview.write(&capture, &mut out)?,
             Self::Lines(lines, capture) => ManuallyDrop::new(lines).write(&capture, &mut out)?,
-            Self::Context(report, level, most) => context::write(&ManuallyDrop::new(report), level, most, &mut out)?,
-            Self::Insights(report, wanted) => insights::write(&ManuallyDrop::new(report), &wanted, &mut out)?,
+            Self::Context(report, found, level, most) => {
+                context::write(&ManuallyDrop::new(report), &ManuallyDrop::new(found), level, most, &mut out)?;
+            }
+            Self::Insights(report, found, wanted) => {
+                insights::write(&ManuallyDrop::new(report), &ManuallyDrop::new(found), &wanted, &mut out)?;
+            }
             Self::Extract(extraction, capture) => extraction.finish()?.write(&capture, &mut out)?,
             Self::Log(log, capture) => log.finish(&capture)?,
         }
         out.flush()?;
         Ok(())
     }
+}
+
+/// Reads all inputs, keeps every session and looks at them.
+fn assessed(plan: &Plan, options: Options, findings: Option<&FindingOptions>) -> (Report, Assessment) {
+    let mut report = run::analyse(plan, options);
+    let assessment = findings.map_or_else(Assessment::none, |findings| Assessment::of(&report, findings));
+    report.capture.count_limits(assessment.limits_reached.iter().copied());
+    (report, assessment)
 }
 
 fn output() -> BufWriter<StdoutLock<'static>> {

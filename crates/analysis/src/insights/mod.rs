@@ -1,8 +1,26 @@
-//! The command `insights`: patterns over all sessions, one concern per file.
+//! The command `insights`, and the findings that other commands print, too.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`finding`] | what a finding is; the closed list of kinds |
+//! | [`thresholds`] | from where on something is one, in one table |
+//! | `rules` | what is looked for, a file for each rule |
+//! | `groups` | what rules have seen, by kind and subject |
+//! | `quality`, `recording` | what the capture lacks, and what confidence that leaves |
+//! | `assessment` | the rules over a whole report |
+//! | [`security`], [`tunneling`] | the ancestor's insights |
+//! | [`domains`], [`replies`] | patterns over all sessions |
 
+mod assessment;
 pub mod domains;
+pub mod finding;
+mod groups;
+mod quality;
+mod recording;
 pub mod replies;
+pub(crate) mod rules;
 pub mod security;
+pub mod thresholds;
 pub mod tunneling;
 
 use std::io;
@@ -10,9 +28,11 @@ use std::io;
 use serde::Serialize;
 
 use crate::report::Report;
+pub use assessment::{Assessment, FindingOptions, worst};
 use domains::{DomainAnalysis, QueryPatterns};
+use finding::Finding;
 use replies::ResponseAnalysis;
-use security::{Finding, SecurityInsights};
+use security::SecurityInsights;
 use tunneling::TunnelingAnalysis;
 
 /// What is wanted.
@@ -28,20 +48,19 @@ pub struct Options {
     pub tunneling: bool,
 }
 
-/// Writes the document, indented, with a line end.
+/// Writes the document, indented, with a line end. `assessment` is that of the same report.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(report: &Report, options: &Options, mut out: impl io::Write) -> io::Result<()> {
-    let security = security::analyse(report);
+pub fn write(report: &Report, assessment: &Assessment, options: &Options, mut out: impl io::Write) -> io::Result<()> {
     let document = Document {
         interrupted: report.capture.interrupted.then_some(true),
         query_patterns: options.queries.then(|| domains::query_patterns(report)),
         response_analysis: options.response_codes.then(|| replies::analyse(report)),
         domain_analysis: domains::analyse(report, &options.internal_domains),
         tunneling_analysis: options.tunneling.then(|| tunneling::analyse(report)),
-        findings: security.findings(),
-        security_insights: security,
+        findings: &assessment.findings,
+        security_insights: security::insights(report, assessment),
     };
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
@@ -59,7 +78,7 @@ struct Document<'a> {
     domain_analysis: DomainAnalysis,
     #[serde(skip_serializing_if = "Option::is_none")]
     tunneling_analysis: Option<TunnelingAnalysis>,
-    findings: Vec<Finding>,
+    findings: &'a [Finding],
     security_insights: SecurityInsights<'a>,
 }
 
@@ -115,7 +134,9 @@ mod tests {
             ..transaction("a@example.org", Outcome::Accepted)
         };
         let mut out = Vec::new();
-        write(&report(vec![session_of(vec![mail])]), options, &mut out).expect("a vector takes everything");
+        let report = report(vec![session_of(vec![mail])]);
+        let assessment = Assessment::of(&report, &FindingOptions::default());
+        write(&report, &assessment, options, &mut out).expect("a vector takes everything");
         assert_eq!(out.last(), Some(&b'\n'));
         serde_json::from_slice(&out).expect("JSON")
     }

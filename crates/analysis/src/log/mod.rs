@@ -4,10 +4,9 @@
 //!   sessions as they end ─▶ lines (any thread) ─▶ in the order of the ends ─▶ written, and forgotten
 //! ```
 //!
-//! Nothing is kept of a session that has ended but its number (`numbers`), so memory does not grow with the recording. A
-//! packet that comes behind the end of its session changes nothing: the line is out already.
-
-mod numbers;
+//! Nothing is kept of a session that has ended but its number and what the rules keep for their findings, both up to a limit,
+//! so memory does not grow with the recording. A packet that comes behind the end of its session changes nothing: the line is
+//! out already. The findings stand behind the last session.
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +15,11 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::features::Texts;
+use crate::insights::FindingOptions;
+use crate::insights::finding::Finding;
+use crate::insights::rules::Rules;
 use crate::model::{Late, Session};
+use crate::numbers::Numbers;
 use crate::output::json;
 use crate::output::time::Time;
 use crate::plan::Plan;
@@ -25,41 +28,53 @@ use crate::run::{self, Collector};
 use crate::session::{LimitsReached, Options};
 use crate::shards::SHARDS;
 
-use numbers::Numbers;
-
-/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key: more than a
-/// gigabyte of small mails has (102,208).
-pub const SESSION_KEYS: usize = 1 << 17;
+pub use crate::numbers::SESSION_KEYS;
 
 /// Reads all inputs of a plan and writes the lines meanwhile, those of each session when it ends. The number of threads of the
 /// pool it is called in changes no octet of them.
 ///
 /// # Errors
 /// Those of the writer. Nothing more is read then.
-pub fn read<W: io::Write>(plan: &Plan, options: Options, out: W) -> io::Result<(Log<W>, Capture)> {
-    read_within(plan, options, SESSION_KEYS, out)
+pub fn read<W: io::Write>(
+    plan: &Plan,
+    options: Options,
+    findings: Option<&FindingOptions>,
+    out: W,
+) -> io::Result<(Log<W>, Capture)> {
+    read_within(plan, options, findings, SESSION_KEYS, out)
 }
 
-/// The same with another limit in the place of [`SESSION_KEYS`].
+/// The same with another limit of sessions whose ends are remembered, for the keys of later ones.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn read_within<W: io::Write>(
     plan: &Plan,
     options: Options,
+    findings: Option<&FindingOptions>,
     session_keys: usize,
     out: W,
 ) -> io::Result<(Log<W>, Capture)> {
     let mut log = Log::new(out);
-    let collector = || Logging::new(session_keys / SHARDS);
+    let collector = || Logging::new(session_keys / SHARDS, findings);
     let (collectors, mut capture) = run::read(plan, options, collector, |collectors| log.settle(collectors));
     if let Some(failure) = log.failure {
         return Err(failure);
     }
-    for collector in &collectors {
+    let mut rules: Option<Rules> = None;
+    for collector in collectors {
         log.summary.merge(&collector.summary);
         capture.count_limits(collector.limits.by_name());
         capture.count_limits([("session_keys", collector.numbers.forgotten())]);
+        match (&mut rules, collector.rules) {
+            (Some(whole), Some(part)) => whole.merge(part),
+            (whole, part) => *whole = part,
+        }
+    }
+    if let Some(rules) = rules {
+        let found = rules.finish(&capture);
+        capture.count_limits(found.limits);
+        log.findings = found.findings;
     }
     Ok((log, capture))
 }
@@ -72,12 +87,13 @@ pub struct Log<W> {
     /// is used again.
     order: Vec<(u64, usize, Range<usize>)>,
     summary: Summary,
+    findings: Vec<Finding>,
     failure: Option<io::Error>,
 }
 
 impl<W: io::Write> Log<W> {
     fn new(out: W) -> Self {
-        Self { out, order: Vec::new(), summary: Summary::default(), failure: None }
+        Self { out, order: Vec::new(), summary: Summary::default(), findings: Vec::new(), failure: None }
     }
 
     /// Writes what the collectors have, in the order of the ends. Whether reading may go on.
@@ -101,7 +117,12 @@ impl<W: io::Write> Log<W> {
         self.failure.is_none()
     }
 
-    /// Writes the last line: the totals, and what was read.
+    /// What was found, the worst first.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Writes the findings and the last line: the totals, and what was read.
     ///
     /// # Errors
     /// Those of the writer.
@@ -112,6 +133,16 @@ impl<W: io::Write> Log<W> {
             summary: &'a Summary,
             capture: &'a Capture,
         }
+        #[derive(Serialize)]
+        struct FindingLine<'a> {
+            r#type: &'static str,
+            #[serde(flatten)]
+            finding: &'a Finding,
+        }
+        for finding in &self.findings {
+            serde_json::to_writer(&mut self.out, &FindingLine { r#type: "finding", finding })?;
+            self.out.write_all(b"\n")?;
+        }
         serde_json::to_writer(&mut self.out, &Line { r#type: "capture", summary: &self.summary, capture })?;
         self.out.write_all(b"\n")?;
         self.out.flush()
@@ -121,6 +152,7 @@ impl<W: io::Write> Log<W> {
 /// Makes the lines of sessions as they end.
 struct Logging {
     numbers: Numbers,
+    rules: Option<Rules>,
     texts: Texts,
     ready: Lines,
     summary: Summary,
@@ -159,9 +191,10 @@ impl Collector for Logging {
 }
 
 impl Logging {
-    fn new(session_keys: usize) -> Self {
+    fn new(session_keys: usize, findings: Option<&FindingOptions>) -> Self {
         Self {
             numbers: Numbers::new(session_keys),
+            rules: findings.map(|options| Rules::new(options.thresholds)),
             texts: Texts::default(),
             ready: Lines::default(),
             summary: Summary::default(),
@@ -173,8 +206,11 @@ impl Logging {
     /// The transactions of a session, then the session.
     fn add(&mut self, session: &Session, moment: u64) -> io::Result<()> {
         self.summary.add(session);
-        let four_tuple = session.four_tuple();
-        let key = self.numbers.next(four_tuple).key(four_tuple);
+        let id = self.numbers.id(session.four_tuple());
+        let key = id.to_string();
+        if let Some(rules) = &mut self.rules {
+            rules.session(session, id);
+        }
         let text = &mut self.ready.text;
         let start = text.len();
         let of_session = self.texts.of(session, &mut self.limits, |transaction, fields| {
@@ -243,7 +279,7 @@ mod tests {
     /// The lines when collectors that were given these sessions, each with its moment, are settled behind each group.
     fn lines<const N: usize>(groups: &[[Vec<(u64, Session)>; N]]) -> Vec<Value> {
         let mut log = Log::new(Vec::new());
-        let mut collectors: [Logging; N] = std::array::from_fn(|_| Logging::new(10));
+        let mut collectors: [Logging; N] = std::array::from_fn(|_| Logging::new(10, None));
         for group in groups {
             for (collector, sessions) in collectors.iter_mut().zip(group) {
                 sessions.iter().for_each(|(moment, session)| collector.session(session.clone(), *moment));
@@ -308,7 +344,7 @@ mod tests {
     fn what_comes_behind_the_end_of_a_session_changes_nothing() {
         let ended = session(1, &[]);
         let mut log = Log::new(Vec::new());
-        let mut collector = Logging::new(10);
+        let mut collector = Logging::new(10, None);
         collector.session(ended.clone(), 0);
         let more = DirectionOctets { payload: 7, ..DirectionOctets::default() };
         collector.late(0, Late { last_seen: at(77), octets: Octets { server: more, ..Octets::default() } });
@@ -332,7 +368,7 @@ mod tests {
             }
         }
         let mut log = Log::new(Closed);
-        let mut collector = Logging::new(10);
+        let mut collector = Logging::new(10, None);
         assert!(log.settle(&mut [&mut collector].into_iter()), "nothing was written");
         collector.session(session(1, &[]), 0);
         assert!(!log.settle(&mut [&mut collector].into_iter()));
@@ -343,7 +379,7 @@ mod tests {
     #[test]
     fn memory_for_lines_is_used_again_and_does_not_stay_large() {
         let mut log = Log::new(Vec::new());
-        let mut collector = Logging::new(10);
+        let mut collector = Logging::new(10, None);
         let long = "x".repeat(2 * KEPT_OCTETS);
         for round in 0..4 {
             collector.session(session(1, &[&long]), round);

@@ -10,11 +10,15 @@ use std::net::{IpAddr, SocketAddr};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::FourTuple;
-use crate::report::Occurrence;
+use crate::report::{Occurrence, SessionId};
+
+/// Sessions whose ends are remembered, so that a later one of the same 4-tuple has the next number in its key: more than a
+/// gigabyte of small mails has (102,208).
+pub const SESSION_KEYS: usize = 1 << 17;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     limit: usize,
     ends: VecDeque<End>,
     /// The place of the first of [`Self::ends`], counted over all ends there were. It may wrap around.
@@ -36,7 +40,7 @@ struct End {
 
 impl Numbers {
     /// A memory of so many ends, at least one.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
             ends: VecDeque::new(),
@@ -49,12 +53,17 @@ impl Numbers {
     }
 
     /// How many times a 4-tuple was forgotten.
-    pub(super) fn forgotten(&self) -> u64 {
+    pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
+    /// What the key of the session of this 4-tuple is made from that has ended now.
+    pub(crate) fn id(&mut self, four_tuple: FourTuple) -> SessionId {
+        SessionId { four_tuple, occurrence: self.next(four_tuple) }
+    }
+
     /// The number of the session of this 4-tuple that has ended now.
-    pub(super) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
+    pub(crate) fn next(&mut self, four_tuple: FourTuple) -> Occurrence {
         let key = Key::from(four_tuple);
         let number = self.take(&key).map_or(Occurrence::FIRST, Occurrence::next);
         if self.ends.len() >= self.limit {

@@ -1,0 +1,306 @@
+//! A finding: what should worry somebody, with the evidence.
+//!
+//! The kinds are a closed list. `docs/findings.md` is made from it and from the table of
+//! [thresholds](super::thresholds); a test compares them. Each kind is found by one rule (`rules`).
+
+use std::num::NonZeroU64;
+
+use serde::{Serialize, Serializer};
+
+use crate::anomaly::{Anomaly, Role};
+use crate::model::{Command, Response, Spot};
+use crate::output::excerpt;
+use crate::output::time::Time;
+use crate::session::auth::AuthAttempt;
+
+/// What was seen of one kind and one subject, in all sessions.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The kind, and eight hexadecimal digits of what it is about: the same for the same recording in every run.
+    pub id: String,
+    /// What it is.
+    pub kind: Kind,
+    /// How bad: of what was seen, the worst.
+    pub severity: Severity,
+    /// How sure, from 0 to 1; less where the capture shows less than there was.
+    pub confidence: Confidence,
+    /// The kind in a few words.
+    pub title: &'static str,
+    /// What was seen, in a sentence or two. Text from the wire in it is escaped.
+    pub description: String,
+    /// How often it was seen.
+    pub count: u64,
+    /// The first time.
+    pub first_seen: Option<Time>,
+    /// The last time.
+    pub last_seen: Option<Time>,
+    /// Keys of the first sessions it was seen in.
+    pub sessions: Vec<String>,
+    /// The first transactions: the key of the session and the number within it, from 0.
+    pub transactions: Vec<String>,
+    /// What shows it, the earliest first.
+    pub evidence: Vec<Evidence>,
+    /// Why the capture may deceive.
+    pub weakened_by: Vec<&'static str>,
+    /// Clauses, advisories, CVE and MITRE ATT&CK.
+    pub references: Vec<&'static str>,
+}
+
+/// What points to the octets that show something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// When.
+    pub timestamp: Time,
+    /// Number of the packet in the recording, from 1.
+    pub packet: Option<NonZeroU64>,
+    /// Who said it.
+    pub direction: Role,
+    /// Offset in the stream of that side.
+    pub offset: Option<u64>,
+    /// What was said, escaped, at most 64 octets.
+    pub excerpt: String,
+}
+
+impl Evidence {
+    /// These octets of a side.
+    pub(crate) fn new(timestamp: Time, spot: Spot, direction: Role, octets: &[u8]) -> Self {
+        Self { timestamp, packet: spot.packet, direction, offset: Some(spot.offset), excerpt: excerpt(octets) }
+    }
+
+    /// A command.
+    pub(crate) fn command(command: &Command) -> Self {
+        let line = match &command.parameter {
+            Some(parameter) => format!("{} {parameter}", command.command),
+            None => command.command.to_string(),
+        };
+        Self::new(command.timestamp, command.spot, Role::Client, line.as_bytes())
+    }
+
+    /// A reply.
+    pub(crate) fn reply(reply: &Response) -> Self {
+        let line = format!("{} {}", reply.code, reply.parameter);
+        Self::new(reply.timestamp, reply.spot, Role::Server, line.as_bytes())
+    }
+
+    /// An AUTH command, without what may be a secret.
+    pub(crate) fn attempt(attempt: &AuthAttempt) -> Self {
+        let line = format!("AUTH {}", attempt.mechanism);
+        Self::new(attempt.timestamp, attempt.spot, Role::Client, line.as_bytes())
+    }
+
+    /// Something out of the ordinary. Its detail is escaped already.
+    pub(crate) fn anomaly(anomaly: &Anomaly) -> Self {
+        let Anomaly { kind, timestamp, direction, offset, packet, detail } = anomaly;
+        let text = if detail.is_empty() { kind.as_str() } else { detail };
+        let excerpt = text.chars().take(64).collect();
+        Self { timestamp: *timestamp, packet: *packet, direction: *direction, offset: Some(*offset), excerpt }
+    }
+}
+
+/// Text from the wire for a description: escaped, at most 64 characters of it.
+pub(crate) fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
+    if text.chars().nth(64).is_some() { shown + "…" } else { shown }
+}
+
+/// How bad something is, in ascending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Worth a look.
+    Low,
+    /// Should be changed.
+    Medium,
+    /// Somebody can be harmed.
+    High,
+    /// Somebody is being harmed.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const WORST_FIRST: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+
+    /// The name as it stands in a report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A share of certainty in percent; printed as a number from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Confidence(u8);
+
+impl Confidence {
+    /// Nothing else explains it.
+    pub const CERTAIN: Self = Self(100);
+    /// Hardly anything else does.
+    pub const STRONG: Self = Self(90);
+    /// It is the likely reason.
+    pub const LIKELY: Self = Self(70);
+    /// It may be.
+    pub const WEAK: Self = Self(40);
+
+    /// So many percent of it are left.
+    #[must_use]
+    pub(crate) fn times(self, percent: u8) -> Self {
+        let left = u16::from(self.0) * u16::from(percent) / 100;
+        Self(u8::try_from(left).unwrap_or(u8::MAX))
+    }
+}
+
+impl Serialize for Confidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0) / 100.0)
+    }
+}
+
+/// Makes the enum and the descriptions from one list: meaning, kind and name, title, references.
+macro_rules! kinds {
+    ($($(#[doc = $meaning:literal])+ $kind:ident = $name:literal, $title:literal, [$($reference:literal),*];)+) => {
+        /// The kinds of finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $(
+                $(#[doc = $meaning])+
+                #[serde(rename = $name)]
+                $kind,
+            )+
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The name as it stands in a report.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+
+            /// In a few words.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)+
+                }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!($($meaning),+),)+
+                }
+            }
+
+            /// Clauses, advisories, CVE and MITRE ATT&CK.
+            pub const fn references(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$kind => &[$($reference),*],)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A password, a token, or what a password can be guessed from, crossed the wire without TLS. High where it can be read, medium where it has to be guessed.
+    PlaintextAuth = "plaintext_auth", "credentials sent without TLS", ["RFC 4954 §9", "RFC 8314 §3", "MITRE ATT&CK T1040"];
+    /// The server refused credentials; one finding for a client and a server.
+    AuthFailure = "auth_failure", "credentials refused", ["RFC 4954 §6"];
+    /// One mail to very many recipients.
+    HighRecipientCount = "high_recipient_count", "mail to very many recipients", ["RFC 5321 §4.5.3.1.8"];
+    /// The sender's domain gives out throw-away addresses.
+    SuspiciousSenderDomain = "suspicious_sender_domain", "sender with a throw-away domain", [];
+    /// The capture lacks much of what was said, and everything else is to be read with that in mind.
+    CaptureQuality = "capture_quality", "the capture lacks much of what was said", [];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::insights::thresholds::Thresholds;
+
+    #[test]
+    fn a_kind_is_printed_by_its_own_name() {
+        let names: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("JSON"), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn severities_are_in_order_and_print_as_they_are_typed() {
+        assert!(Severity::WORST_FIRST.windows(2).all(|pair| pair[0] > pair[1]));
+        for severity in Severity::WORST_FIRST {
+            assert_eq!(serde_json::to_value(severity).expect("JSON"), severity.as_str());
+            let typed = <Severity as clap::ValueEnum>::from_str(severity.as_str(), false);
+            assert_eq!(typed, Ok(severity));
+        }
+    }
+
+    #[test]
+    fn confidence_is_a_share() {
+        let half = Confidence::CERTAIN.times(80).times(50);
+        assert_eq!(serde_json::to_value(half).expect("JSON"), 0.4);
+    }
+
+    /// Print the expected text, and put it there, where this fails.
+    #[test]
+    fn the_document_lists_every_kind_and_every_threshold() {
+        let mut expected = String::from(DOCUMENT_HEAD);
+        for kind in Kind::ALL {
+            let meaning = kind.meaning().trim();
+            assert!(!meaning.is_empty() && !meaning.contains('|'), "{kind:?}");
+            writeln!(expected, "| `{}` | {meaning} | {} |", kind.as_str(), kind.references().join(", "))
+                .expect("a string");
+        }
+        expected.push_str(DOCUMENT_THRESHOLDS);
+        for threshold in Thresholds::default().rows() {
+            let (name, value, unit, meaning) = threshold;
+            writeln!(expected, "| `{name}` | {value} | {unit} | {} |", meaning.trim()).expect("a string");
+        }
+        let document = include_str!("../../../../docs/findings.md");
+        assert!(document == expected, "docs/findings.md should be:\n{expected}");
+    }
+
+    const DOCUMENT_HEAD: &str = "\
+# Findings
+
+What `findings[].kind` may be. The list is closed: it is made from `Kind`, and each kind has a rule of its own in
+`crates/analysis/src/insights/rules`, whose tests show it beside a close neighbour that is in order.
+
+A finding gathers all that was seen of one kind and one subject, such as a server and an account. Its id is made from the
+two, so it is the same in every run. `severity` is that of the worst that was seen, `description` tells of it, and
+`count`, `first_seen` and `last_seen` are of all of it. At most 10 sessions, transactions and pieces of evidence are named, the
+earliest. In `evidence` stand the packet's number in the recording, from 1, and the offset in that side's stream.
+
+`confidence` is what the rule says, less where the capture shows less than there was: `weakened_by` says why.
+`one_side_missing` leaves 50 %, `conflicting_copies` 70 %, `gap` and `cut_packets` 80 %, `midstream` and `dropped_packets` 90 %,
+`damaged_input` 95 %; what comes together is multiplied. The first four are of the session, the others of the recording, but
+for `midstream`.
+
+| kind | meaning | references |
+|---|---|---|
+";
+    const DOCUMENT_THRESHOLDS: &str = "
+## Thresholds
+
+From where on something is a finding.
+
+| name | default | unit | meaning |
+|---|---|---|---|
+";
+}
