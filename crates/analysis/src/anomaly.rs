@@ -27,6 +27,9 @@ pub struct Anomaly {
     pub detail: String,
 }
 
+/// How the detail of [`AnomalyKind::OctetsBehindStarttls`] begins where the octets are a ClientHello that came too early.
+pub(crate) const EARLY_HANDSHAKE: &str = "TLS handshake";
+
 /// A side of a mail session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

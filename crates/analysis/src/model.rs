@@ -19,6 +19,7 @@ use crate::output::codes::{Code, Enhanced};
 use crate::output::time::Time;
 use crate::session::Further;
 use crate::session::auth::AuthAttempt;
+use crate::session::endings::Endings;
 use crate::tls::Tls;
 
 /// One TCP connection on which SMTP was recognised.
@@ -88,6 +89,9 @@ pub struct Session {
     /// The transactions, in order; printed beside the sessions, not inside them.
     #[serde(skip)]
     pub transactions: Vec<Transaction>,
+    /// What others may take for the end of a message; printed in findings only. Boxed, because most sessions have none.
+    #[serde(skip)]
+    pub(crate) endings: Option<Box<Endings>>,
 }
 
 impl Session {

@@ -81,6 +81,7 @@ pub(crate) fn session() -> Session {
         further: None,
         octets: Octets::default(),
         transactions: Vec::new(),
+        endings: None,
     }
 }
 

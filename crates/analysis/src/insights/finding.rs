@@ -213,10 +213,36 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// A message holds what some readers take for its end, and a command behind it: a second mail with an envelope of its own. Critical where the server answered it.
+    SmtpSmuggling = "smtp_smuggling", "a mail within a mail", ["RFC 5321 §4.1.1.4", "CVE-2023-51764", "CVE-2023-51765", "CVE-2023-51766", "MITRE ATT&CK T1672"];
+    /// A dot line with other line ends than CRLF within a message, or a server that took one for the end of the message.
+    EndOfDataVariant = "end_of_data_variant", "what some take for the end of a message", ["RFC 5321 §4.1.1.4", "RFC 5321 §2.3.8"];
+    /// Lines of a message end in only CR or only LF.
+    BareLineEnds = "bare_line_ends", "line ends of one octet", ["RFC 5321 §2.3.8"];
+    /// Commands behind STARTTLS before its answer, or a reply behind the 220, in plain text: what keeps them takes them for said within TLS.
+    StarttlsInjection = "starttls_injection", "words put between STARTTLS and TLS", ["RFC 3207 §4", "CVE-2011-0411", "CVE-2021-33515", "CVE-2021-38371", "MITRE ATT&CK T1557"];
+    /// The client began the TLS handshake before the server had answered STARTTLS.
+    EarlyClientHello = "early_client_hello", "a handshake before the answer to STARTTLS", ["RFC 3207 §4"];
     /// A password, a token, or what a password can be guessed from, crossed the wire without TLS. High where it can be read, medium where it has to be guessed.
     PlaintextAuth = "plaintext_auth", "credentials sent without TLS", ["RFC 4954 §9", "RFC 8314 §3", "MITRE ATT&CK T1040"];
+    /// A source guessed an account's password and then sent bulk mail by it.
+    AccountTakeover = "account_takeover", "a guessed account in use", ["MITRE ATT&CK T1078", "MITRE ATT&CK T1110"];
+    /// A source was let in after it had been refused many times.
+    AuthSuccessAfterFailures = "auth_success_after_failures", "a login after many refusals", ["MITRE ATT&CK T1110", "MITRE ATT&CK T1078"];
+    /// Many refusals of one account from one source in a short time.
+    AuthBruteForce = "auth_brute_force", "one password guessed again and again", ["RFC 4954 §9", "MITRE ATT&CK T1110.001"];
+    /// One source tries few passwords each on many accounts, or one secret on several.
+    PasswordSpraying = "password_spraying", "few passwords tried on many accounts", ["MITRE ATT&CK T1110.003"];
+    /// One account is refused from many sources.
+    AuthDistributed = "auth_distributed", "one account tried from many sources", ["MITRE ATT&CK T1110"];
     /// The server refused credentials; one finding for a client and a server.
     AuthFailure = "auth_failure", "credentials refused", ["RFC 4954 §6"];
+    /// A source asks by VRFY or EXPN which addresses there are. Medium where it was told.
+    UserEnumeration = "user_enumeration", "addresses asked for one by one", ["RFC 5321 §7.3", "MITRE ATT&CK T1589.002"];
+    /// Most of a source's recipients are refused as unknown: it tries names. What was accepted, it has learnt.
+    DirectoryHarvest = "directory_harvest", "addresses tried out", ["MITRE ATT&CK T1589.002", "MITRE ATT&CK T1087"];
+    /// A source ends sessions behind an accepted recipient, without a message. Info where all are from the null sender.
+    RecipientProbing = "recipient_probing", "recipients tried, and no mail", ["RFC 5321 §7.3", "MITRE ATT&CK T1589.002"];
     /// One mail to very many recipients.
     HighRecipientCount = "high_recipient_count", "mail to very many recipients", ["RFC 5321 §4.5.3.1.8"];
     /// The sender's domain gives out throw-away addresses.
@@ -287,10 +313,9 @@ two, so it is the same in every run. `severity` is that of the worst that was se
 `count`, `first_seen` and `last_seen` are of all of it. At most 10 sessions, transactions and pieces of evidence are named, the
 earliest. In `evidence` stand the packet's number in the recording, from 1, and the offset in that side's stream.
 
-`confidence` is what the rule says, less where the capture shows less than there was: `weakened_by` says why.
-`one_side_missing` leaves 50 %, `conflicting_copies` 70 %, `gap` and `cut_packets` 80 %, `midstream` and `dropped_packets` 90 %,
-`damaged_input` 95 %; what comes together is multiplied. The first four are of the session, the others of the recording, but
-for `midstream`.
+`confidence` is what the rule says, less where the capture shows less than there was: `weakened_by` says why. Of the session,
+`one_side_missing` leaves 50 %, `conflicting_copies` 70 %, `gap` 80 %, `midstream` 90 %; of the recording, `cut_packets` leaves
+80 %, `dropped_packets` 90 %, `damaged_input` 95 %. What comes together is multiplied.
 
 | kind | meaning | references |
 |---|---|---|

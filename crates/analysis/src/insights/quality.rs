@@ -62,7 +62,7 @@ impl Weakness {
 }
 
 /// A set of weaknesses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Quality(u8);
 
 impl Quality {
@@ -93,6 +93,12 @@ impl Quality {
     #[must_use]
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What is in both: of several sessions, what none of them is free of.
+    #[must_use]
+    pub(crate) const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     pub(crate) fn weaknesses(self) -> impl Iterator<Item = Weakness> {

@@ -27,6 +27,40 @@ macro_rules! thresholds {
 thresholds! {
     /// More recipients than this are unusual for one mail: RFC 5321 §4.5.3.1.8 makes servers take 100.
     recipients_of_a_mail: 100, "recipients";
+    /// So many refusals of one account from one source …
+    brute_force_failures: 10, "refusals";
+    /// … within this time are brute force.
+    brute_force_seconds: 300, "seconds";
+    /// So many accounts refused from one source …
+    spraying_accounts: 10, "accounts";
+    /// … at most so many times each …
+    spraying_tries: 3, "refusals";
+    /// … within this time are password spraying.
+    spraying_seconds: 600, "seconds";
+    /// One secret for so many accounts is password spraying, too; only with `--secret-digests`.
+    spraying_shared_secret: 5, "accounts";
+    /// So many sources refused as one account …
+    distributed_sources: 5, "sources";
+    /// … within this time are one attack.
+    distributed_seconds: 600, "seconds";
+    /// After so many refusals …
+    success_after_failures: 5, "refusals";
+    /// … within this time, a success is a finding.
+    success_after_seconds: 3600, "seconds";
+    /// More recipients than this by an account that was guessed …
+    bulk_recipients: 50, "recipients";
+    /// … or more mails than this …
+    bulk_mails: 20, "mails";
+    /// … within this time are bulk mail.
+    bulk_seconds: 600, "seconds";
+    /// So many VRFY or EXPN of one source are enumeration.
+    enumeration_questions: 3, "commands";
+    /// So many different addresses refused as unknown …
+    harvest_addresses: 10, "addresses";
+    /// … and at least this share of all recipients of the source are a harvest.
+    harvest_refused_percent: 50, "percent of the recipients";
+    /// So many sessions of one source that end behind an accepted recipient are probes.
+    probing_sessions: 5, "sessions";
     /// A capture of which this share of sessions lacks something is a finding itself.
     incomplete_sessions: 10, "percent of the sessions";
 }

@@ -45,7 +45,7 @@ impl fmt::Debug for DigestKey {
 }
 
 /// Half of a SipHash-2-4-128; printed as 16 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretDigest(u64);
 
 impl fmt::Debug for SecretDigest {

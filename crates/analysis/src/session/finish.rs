@@ -173,6 +173,7 @@ impl Tracker {
             further,
             octets,
             transactions,
+            endings: self.endings.into_endings(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod dialogue;
 mod digest;
 mod doubt;
 mod effects;
+pub(crate) mod endings;
 mod finish;
 mod further;
 mod limits;
@@ -42,6 +43,7 @@ use smtp_parser::{ClientDecoder, ClientMode, Command, GapEffect, LineLimits, Ser
 pub(crate) use dialogue::Stamp;
 use dialogue::{Dialogue, Next};
 pub use digest::{DigestKey, SecretDigest};
+use endings::EndWatch;
 pub use further::Further;
 pub(crate) use limits::{LimitsReached, SessionLimit};
 use lookahead::{begins_like_command, begins_like_handshake, begins_like_reply, begins_like_tls};
@@ -121,6 +123,8 @@ pub(crate) struct Tracker {
     /// Octets of the server are lost, and no reply was read since.
     reply_is_lost: bool,
     proxied: Vec<Proxied>,
+    /// What others may take for the end of a message.
+    endings: EndWatch,
 }
 
 /// Client octets that wait for a reply.
@@ -206,6 +210,7 @@ impl Tracker {
             server_resumes: false,
             reply_is_lost: false,
             proxied: Vec::new(),
+            endings: EndWatch::default(),
         }
     }
 
@@ -218,6 +223,7 @@ impl Tracker {
     /// The capture begins in a message, of which so many octets were passed over already.
     pub(crate) fn begins_in_a_message(&mut self, passed_over: u64, timestamp: Time) {
         self.dialogue.begin_amid_content(passed_over, timestamp);
+        self.endings.gap();
         self.client.set_mode(ClientMode::Content);
     }
 
@@ -366,6 +372,7 @@ impl Tracker {
             self.dialogue.anomalies.add(AnomalyKind::CommandGap, at, Role::Client, detail);
         } else {
             self.dialogue.anomalies.add(AnomalyKind::ContentGap, at, Role::Client, format!("{in_message} octets"));
+            self.endings.gap();
             if let Some(body) = self.dialogue.receiving() {
                 body.gap(in_message);
             }
@@ -390,14 +397,15 @@ impl Tracker {
             self.listen_to_tls(Role::Client, bytes);
         }
         while self.awaited.is_none() {
-            let in_message = matches!(self.client.mode(), ClientMode::Content | ClientMode::Chunk { .. });
+            let in_content = self.client.mode() == ClientMode::Content;
+            let in_message = in_content || matches!(self.client.mode(), ClientMode::Chunk { .. });
             let step = self.client.step(bytes);
             let consumed = step.consumed;
             let again = step.event.is_some();
             if in_message && let Some(body) = self.dialogue.receiving() {
                 body.add_wire_octets(consumed as u64);
             }
-            let mut dot_line = None;
+            let (mut dot_line, mut is_end_of_data) = (None, false);
             match step.event {
                 Some(SmtpEvent::Command(line)) => {
                     let line_at = Stamp { offset: (at.offset + consumed as u64).saturating_sub(line.octets), ..at };
@@ -419,6 +427,7 @@ impl Tracker {
                 Some(SmtpEvent::DotLine(variant)) => dot_line = Some(variant),
                 Some(SmtpEvent::ContentEnd { .. }) => {
                     let end = Stamp { offset: at.offset + consumed as u64, ..at };
+                    is_end_of_data = in_content;
                     if self.tentative.is_some() && !self.heard.server_is_missing && !self.dialogue.is_lmtp() {
                         self.suspense = Some(Suspense::new(end, self.server_delivered));
                         self.awaited = Some(Awaited::EndOfMessage);
@@ -441,10 +450,17 @@ impl Tracker {
                 self.dialogue.limits.count(SessionLimit::Held, 1);
                 self.tentative = None;
             }
+            if in_content {
+                self.endings.octets(used, at);
+            }
             at.offset += consumed as u64;
             read += consumed;
             bytes = rest;
+            if is_end_of_data {
+                self.endings.end(at);
+            }
             if let Some(variant) = dot_line {
+                self.endings.dot_line(variant.as_str(), at);
                 let shown = variant.as_str().to_owned();
                 self.dialogue.anomalies.add(AnomalyKind::DotLineVariant, at, Role::Client, shown);
                 if let (None, Some(body)) = (&self.tentative, self.dialogue.receiving()) {
@@ -519,6 +535,7 @@ impl Tracker {
                     Held::Gap(..) => None,
                 });
                 self.dialogue.begin_content(first.unwrap_or(timestamp));
+                self.endings.begin();
                 self.client.set_mode(ClientMode::Content);
             }
             Next::Commands => self.client.set_mode(ClientMode::Command),

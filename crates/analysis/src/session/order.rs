@@ -6,12 +6,12 @@
 use smtp_parser::{Command, CommandLine, ExtensionValue, Parameters, Reply, Verb};
 
 use super::dialogue::Stamp;
-use super::lookahead::begins_like_command;
+use super::lookahead::{begins_like_command, begins_like_handshake};
 use super::offers::Offers;
 use super::pending::Kind;
 use super::redaction::REDACTED;
 use super::{Awaited, Held, Tracker};
-use crate::anomaly::{AnomalyKind, KindSet, Role};
+use crate::anomaly::{AnomalyKind, EARLY_HANDSHAKE, KindSet, Role};
 use crate::output::excerpt;
 
 /// What the client has said so far, as far as the next command depends on it.
@@ -334,7 +334,10 @@ impl Tracker {
             Some(Awaited::StartTls) if is_command => (AnomalyKind::OctetsBehindStarttls, verb()),
             Some(Awaited::StartTls) => {
                 let count: usize = held().map(<[u8]>::len).sum();
-                (AnomalyKind::OctetsBehindStarttls, format!("{count} octets"))
+                let is_hello = begins_like_handshake(octets);
+                let detail =
+                    if is_hello { format!("{EARLY_HANDSHAKE}, {count} octets") } else { format!("{count} octets") };
+                (AnomalyKind::OctetsBehindStarttls, detail)
             }
             // What may follow these before their reply is up to private or forgotten standards.
             Some(Awaited::EndOfMessage | Awaited::FirstLine(_) | Awaited::Blob(_) | Awaited::Roles) | None => return,

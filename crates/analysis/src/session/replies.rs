@@ -108,6 +108,7 @@ impl Tracker {
             tentative.restore(body);
         }
         self.dialogue.end_content(end);
+        self.endings.close();
         self.client.set_mode(ClientMode::Command);
         self.client_octets(&tentative.into_octets(), end);
     }

@@ -7,8 +7,8 @@ pub(crate) struct Events<T> {
     beyond: u64,
 }
 
-/// Events of one rule that a shard keeps, about 4 MiB of them at 64 octets each.
-const EVENTS: usize = 1 << 16;
+/// Events of one rule that a shard keeps, about 4 MiB of them at 256 octets each.
+const EVENTS: usize = 1 << 14;
 
 impl<T> Default for Events<T> {
     fn default() -> Self {

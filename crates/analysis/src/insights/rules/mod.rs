@@ -15,14 +15,19 @@
 //! ended may matter.
 
 mod credentials;
+mod enumeration;
 mod events;
+mod guessing;
 mod recipients;
 mod senders;
+mod smuggling;
+mod starttls;
 #[cfg(test)]
 pub(crate) mod testing;
+mod windows;
 
 pub(crate) use credentials::exposes_credentials;
-pub(crate) use events::Events;
+use events::Events;
 
 use super::finding::{Confidence, Finding, Kind, Severity};
 use super::groups::{Detail, Groups, Sighting};
@@ -128,7 +133,11 @@ macro_rules! rules {
 }
 
 rules! {
+    smuggling: smuggling::Smuggling,
+    starttls: starttls::StartTlsInjection,
     credentials: credentials::Credentials,
+    guessing: guessing::Guessing,
+    enumeration: enumeration::Enumeration,
     recipients: recipients::Recipients,
     senders: senders::Senders,
     recording: Recording,
