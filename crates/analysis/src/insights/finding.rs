@@ -223,6 +223,16 @@ kinds! {
     StarttlsInjection = "starttls_injection", "words put between STARTTLS and TLS", ["RFC 3207 §4", "CVE-2011-0411", "CVE-2021-33515", "CVE-2021-38371", "MITRE ATT&CK T1557"];
     /// The client began the TLS handshake before the server had answered STARTTLS.
     EarlyClientHello = "early_client_hello", "a handshake before the answer to STARTTLS", ["RFC 3207 §4"];
+    /// Words of the dialogue are masked as firewalls do it, or a server that offers STARTTLS in other sessions does not in this one. Low where it may have been configured anew.
+    StarttlsStripping = "starttls_stripping", "STARTTLS taken away", ["RFC 3207 §6", "MITRE ATT&CK T1557"];
+    /// STARTTLS was refused, or its handshake failed, and the client went on in plain text. Medium with a login.
+    TlsDowngrade = "tls_downgrade", "plain text behind a failed STARTTLS", ["RFC 3207 §6", "RFC 7435 §3", "MITRE ATT&CK T1557"];
+    /// A server offers AUTH on the port of submission, and no STARTTLS.
+    SubmissionWithoutTls = "submission_without_tls", "submission without TLS", ["RFC 8314 §3.3", "RFC 6409 §4.3"];
+    /// Mail went in plain text although STARTTLS was offered.
+    TlsUnused = "tls_unused", "TLS offered and not used", ["RFC 3207 §4", "RFC 7435 §3"];
+    /// The server agreed to TLS 1.1 or older.
+    WeakTls = "weak_tls", "an old version of TLS", ["RFC 8996 §4", "RFC 7568 §3", "RFC 6176 §3"];
     /// A password, a token, or what a password can be guessed from, crossed the wire without TLS. High where it can be read, medium where it has to be guessed.
     PlaintextAuth = "plaintext_auth", "credentials sent without TLS", ["RFC 4954 §9", "RFC 8314 §3", "MITRE ATT&CK T1040"];
     /// A source guessed an account's password and then sent bulk mail by it.

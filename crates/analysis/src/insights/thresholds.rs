@@ -61,6 +61,8 @@ thresholds! {
     harvest_refused_percent: 50, "percent of the recipients";
     /// So many sessions of one source that end behind an accepted recipient are probes.
     probing_sessions: 5, "sessions";
+    /// Plain text within this time behind a failed handshake is a downgrade.
+    downgrade_seconds: 60, "seconds";
     /// A capture of which this share of sessions lacks something is a finding itself.
     incomplete_sessions: 10, "percent of the sessions";
 }

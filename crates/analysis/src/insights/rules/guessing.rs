@@ -312,7 +312,8 @@ fn success(
         return;
     };
     (sighting.first_seen, sighting.count) = (first_seen, 1);
-    let had_succeeded = logins.first().is_some_and(|login| login.is_success);
+    let is_before = |login: &&Login| tries.iter().find(|tried| !tried.is_success).is_some_and(|first| *login < *first);
+    let had_succeeded = logins.iter().any(|login| login.is_success && is_before(login));
     if had_succeeded {
         (sighting.confidence, sighting.severity) = (Confidence::WEAK, Severity::Medium);
     }

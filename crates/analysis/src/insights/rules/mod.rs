@@ -24,6 +24,7 @@ mod smuggling;
 mod starttls;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod windows;
 
 pub(crate) use credentials::exposes_credentials;
@@ -135,6 +136,7 @@ macro_rules! rules {
 rules! {
     smuggling: smuggling::Smuggling,
     starttls: starttls::StartTlsInjection,
+    tls: tls::TlsPosture,
     credentials: credentials::Credentials,
     guessing: guessing::Guessing,
     enumeration: enumeration::Enumeration,
