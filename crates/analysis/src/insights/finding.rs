@@ -259,6 +259,10 @@ kinds! {
     SuspiciousSenderDomain = "suspicious_sender_domain", "sender with a throw-away domain", [];
     /// The capture lacks much of what was said, and everything else is to be read with that in mind.
     CaptureQuality = "capture_quality", "the capture lacks much of what was said", [];
+    /// The client spoke before the server had greeted it, and the server offers nothing of the kind.
+    EarlyTalker = "early_talker", "client spoke before the greeting", ["RFC 5321 §3.1"];
+    /// Several things come together in one client that mail servers do not do and senders of spam do: early or hasty commands, a name that is none, no QUIT, refused recipients.
+    BotDialect = "bot_dialect", "client does not speak like a mail server", ["RFC 5321 §4.1.4", "RFC 5321 §4.1.1.10", "RFC 2920 §3.1"];
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! | [`thresholds`] | from where on something is one, in one table |
 //! | `rules` | what is looked for, a file for each rule |
 //! | `groups` | what rules have seen, by kind and subject |
+//! | `networks` | which addresses are a site's |
 //! | `quality`, `recording` | what the capture lacks, and what confidence that leaves |
 //! | `assessment` | the rules over a whole report |
 //! | [`security`], [`tunneling`] | the ancestor's insights |
@@ -15,6 +16,7 @@ mod assessment;
 pub mod domains;
 pub mod finding;
 mod groups;
+mod networks;
 mod quality;
 mod recording;
 pub mod replies;

@@ -65,6 +65,12 @@ thresholds! {
     downgrade_seconds: 60, "seconds";
     /// A capture of which this share of sessions lacks something is a finding itself.
     incomplete_sessions: 10, "percent of the sessions";
+    /// So many different signals of a bot in one client are told; one more is low.
+    bot_signals: 2, "signals";
+    /// So many names of one client are a signal; at most 4 are kept.
+    hello_names: 3, "names";
+    /// So many refused recipients in a session are a signal, where they are at least half of all.
+    refused_recipients: 10, "recipients";
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 
 mod credentials;
 mod enumeration;
+mod dialect;
 mod events;
 mod guessing;
 mod recipients;
@@ -143,6 +144,7 @@ rules! {
     recipients: recipients::Recipients,
     senders: senders::Senders,
     recording: Recording,
+    dialect: dialect::Dialect,
 }
 
 /// What was found.
