@@ -263,6 +263,10 @@ kinds! {
     EarlyTalker = "early_talker", "client spoke before the greeting", ["RFC 5321 §3.1"];
     /// Several things come together in one client that mail servers do not do and senders of spam do: early or hasty commands, a name that is none, no QUIT, refused recipients.
     BotDialect = "bot_dialect", "client does not speak like a mail server", ["RFC 5321 §4.1.4", "RFC 5321 §4.1.1.10", "RFC 2920 §3.1"];
+    /// A recipient was put off and taken at a later attempt from the same network; one finding for a server.
+    GreylistingRetry = "greylisting_retry", "mail put off and taken later", ["RFC 6647 §2", "RFC 5321 §4.5.4.1"];
+    /// A client tried again sooner than it should after its mail was put off; one finding for a client and a server.
+    HastyRetry = "hasty_retry", "mail tried again too soon", ["RFC 5321 §4.5.4.1"];
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ thresholds! {
     hello_names: 3, "names";
     /// So many refused recipients in a session are a signal, where they are at least half of all.
     refused_recipients: 10, "recipients";
+    /// Who tries again sooner than this after a mail was put off does not wait as RFC 5321 §4.5.4.1 wants.
+    hasty_retry: 60, "seconds";
 }
 
 #[cfg(test)]

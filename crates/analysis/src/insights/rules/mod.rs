@@ -20,6 +20,7 @@ mod dialect;
 mod events;
 mod guessing;
 mod recipients;
+mod retries;
 mod senders;
 mod smuggling;
 mod starttls;
@@ -145,6 +146,7 @@ rules! {
     senders: senders::Senders,
     recording: Recording,
     dialect: dialect::Dialect,
+    retries: retries::Retries,
 }
 
 /// What was found.
