@@ -267,6 +267,8 @@ kinds! {
     GreylistingRetry = "greylisting_retry", "mail put off and taken later", ["RFC 6647 §2", "RFC 5321 §4.5.4.1"];
     /// A client tried again sooner than it should after its mail was put off; one finding for a client and a server.
     HastyRetry = "hasty_retry", "mail tried again too soon", ["RFC 5321 §4.5.4.1"];
+    /// Many mails with the null sender came for addresses of a domain that sent nothing in the capture: their senders are probably forged.
+    Backscatter = "backscatter", "delivery reports to who sent nothing", ["RFC 5321 §4.5.5", "RFC 5321 §6.2", "RFC 3834 §1"];
 }
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ thresholds! {
     refused_recipients: 10, "recipients";
     /// Who tries again sooner than this after a mail was put off does not wait as RFC 5321 §4.5.4.1 wants.
     hasty_retry: 60, "seconds";
+    /// So many mails with the null sender, for addresses of a domain that sent nothing, are told.
+    backscatter: 10, "mails";
 }
 
 #[cfg(test)]

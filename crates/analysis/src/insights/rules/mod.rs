@@ -14,6 +14,7 @@
 //! [`Rule::finish`], where all of them stand in order of time: neither the number of threads nor the order in which sessions
 //! ended may matter.
 
+mod backscatter;
 mod credentials;
 mod enumeration;
 mod dialect;
@@ -147,6 +148,7 @@ rules! {
     recording: Recording,
     dialect: dialect::Dialect,
     retries: retries::Retries,
+    backscatter: backscatter::Backscatter,
 }
 
 /// What was found.
