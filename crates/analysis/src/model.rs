@@ -420,6 +420,8 @@ pub struct Transaction {
     pub queue_id: Option<SmolStr>,
     /// What was sent as the message.
     pub message: Option<Message>,
+    /// When its end was complete, where the capture shows it; printed in findings only.
+    pub message_ended: Option<Time>,
     /// Its commands: from MAIL on, in [`Session::commands`].
     pub commands: std::ops::Range<usize>,
     /// Where its replies stand in [`Session::responses`]; others may stand among them.

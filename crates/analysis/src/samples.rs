@@ -104,6 +104,7 @@ pub(crate) fn transaction(mail_from: &str, outcome: Outcome) -> Transaction {
         final_response: None,
         queue_id: None,
         message: None,
+        message_ended: None,
         commands: 0..0,
         responses: 0..0,
     }

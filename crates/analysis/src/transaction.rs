@@ -532,6 +532,7 @@ impl Open {
                 final_response: None,
                 queue_id: None,
                 message: None,
+                message_ended: None,
                 responses: 0..0,
                 commands: place.command.map_or(0..0, |command| Range { start: command, end: command + 1 }),
             },
@@ -550,6 +551,7 @@ impl Open {
 
     fn take_message(&mut self, body: Body) {
         self.message_ended = body.has_ended();
+        self.transaction.message_ended = body.ended_at();
         let message: Message = body.into_message();
         // The server is not in the capture, but the client went on with the message.
         self.transaction.has_data |= !self.data_answered && message.bytes > 0;

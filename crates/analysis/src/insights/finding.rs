@@ -269,6 +269,14 @@ kinds! {
     HastyRetry = "hasty_retry", "mail tried again too soon", ["RFC 5321 §4.5.4.1"];
     /// Many mails with the null sender came for addresses of a domain that sent nothing in the capture: their senders are probably forged.
     Backscatter = "backscatter", "delivery reports to who sent nothing", ["RFC 5321 §4.5.5", "RFC 5321 §6.2", "RFC 3834 §1"];
+    /// Of what a server answers one reply in twenty takes long, or it greets late. The description has the percentiles of each command.
+    SlowServer = "slow_server", "server answers slowly", ["RFC 5321 §4.5.3.2"];
+    /// The reply to the end of a message came so late that clients may have given up and send it again.
+    LateFinalReply = "late_final_reply", "message answered late", ["RFC 1047", "RFC 5321 §4.5.3.2.6"];
+    /// A reply came later than a client has to wait.
+    ReplyOverdue = "reply_overdue", "reply later than clients have to wait", ["RFC 5321 §4.5.3.2"];
+    /// A connection ended with a whole message and no reply to it: the message may be delivered twice.
+    ReplyLost = "reply_lost", "message sent and not answered", ["RFC 1047", "RFC 5321 §4.5.3.2.6"];
 }
 
 #[cfg(test)]

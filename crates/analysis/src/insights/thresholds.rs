@@ -75,6 +75,16 @@ thresholds! {
     hasty_retry: 60, "seconds";
     /// So many mails with the null sender, for addresses of a domain that sent nothing, are told.
     backscatter: 10, "mails";
+    /// A server is slow of which one reply in twenty to some command takes this long.
+    slow_reply: 5, "seconds";
+    /// With fewer replies to a command nothing is said of how long it takes.
+    replies_of_server: 10, "replies";
+    /// A greeting this late is told.
+    late_greeting: 5, "seconds";
+    /// A greeting this late is low.
+    very_late_greeting: 30, "seconds";
+    /// A reply to the end of a message this late is told.
+    late_final_reply: 60, "seconds";
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use data_encoding::HEXLOWER;
 
 use super::mime::{Mime, Reader};
 use super::{Cut, Message, MessageOptions, Whole};
+use crate::output::time::Time;
 use crate::spool::{Spool, Spooled};
 
 /// Grows by content events. Holds at most the limits of [`MessageOptions`], however long the message is.
@@ -32,6 +33,8 @@ pub(crate) struct Body {
     /// Length of the header within `kept`, once its end is known and nothing else is kept.
     header_end: Option<usize>,
     ended: bool,
+    /// When its end was complete, where that is known.
+    ended_at: Option<Time>,
     /// Octets of the header are not in `kept`, because they are beyond the limit.
     cut: bool,
     /// Reads a message that is too long to be kept, or of which octets are missing.
@@ -65,6 +68,7 @@ impl Body {
             kept: Vec::new(),
             header_end: None,
             ended: false,
+            ended_at: None,
             cut: false,
             stream: None,
             whole: None,
@@ -215,6 +219,17 @@ impl Body {
     /// Whether the end was seen.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// When its end was complete, where that is known.
+    pub(crate) fn ended_at(&self) -> Option<Time> {
+        self.ended_at
+    }
+
+    /// Its end was complete at this time.
+    pub(crate) fn end_at(&mut self, time: Time) {
+        self.end();
+        self.ended_at = Some(time);
     }
 
     /// The record of what was received.

@@ -293,19 +293,19 @@ impl Dialogue {
     /// The message behind DATA, or a chunk, has ended.
     pub(crate) fn end_content(&mut self, at: Stamp) {
         if let Some((mut body, place)) = self.body.take() {
-            body.end();
+            body.end_at(at.timestamp);
             self.anomalies.of_message(body.octets(), at);
             self.push_body(body, place, at);
         } else if let Some(Pending { kind: Kind::Bdat { last: true, .. }, .. }) = self.last_bdat()
             && let Some(mut chunks) = self.chunks.take()
         {
-            chunks.end();
+            chunks.end_at(at.timestamp);
             self.anomalies.of_message(chunks.octets(), at);
             self.attach_chunks(chunks);
         } else if self.last_bdat().is_none() && !self.transactions.is_open() {
             // The reply to the last chunk came before its last octet.
             if let Some(mut chunks) = self.chunks.take() {
-                chunks.end();
+                chunks.end_at(at.timestamp);
                 self.transactions.late_message(chunks);
             }
         }

@@ -20,6 +20,7 @@ mod enumeration;
 mod dialect;
 mod events;
 mod guessing;
+mod latency;
 mod recipients;
 mod retries;
 mod senders;
@@ -149,6 +150,7 @@ rules! {
     dialect: dialect::Dialect,
     retries: retries::Retries,
     backscatter: backscatter::Backscatter,
+    latency: latency::Latency,
 }
 
 /// What was found.
