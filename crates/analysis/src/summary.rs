@@ -68,7 +68,7 @@ impl Collector for Overview {
 impl Overview {
     /// An overview of no session yet, with findings of this sort or without any.
     pub fn new(findings: Option<&FindingOptions>) -> Self {
-        let finder = |options: &FindingOptions| (Rules::new(options.thresholds), Numbers::new(SESSION_KEYS / SHARDS));
+        let finder = |options: &FindingOptions| (Rules::new(options), Numbers::new(SESSION_KEYS / SHARDS));
         Self {
             summary: Summary::default(),
             missing: 0,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, value_parser};
 
 use crate::insights::finding::Severity;
+use crate::insights::networks::Network;
 
 /// Reads packet captures and says what happened to every mail.
 #[derive(Debug, Parser)]
@@ -75,9 +76,6 @@ pub(super) enum Command {
         /// Leave the analysis of replies out
         #[arg(long)]
         no_response_codes: bool,
-        /// A domain that is ours, with all below it; may be given several times
-        #[arg(long = "internal-domain", value_name = "DOMAIN")]
-        internal_domains: Vec<String>,
         /// Look for mail used as a tunnel
         #[arg(long)]
         detect_tunneling: bool,
@@ -133,6 +131,12 @@ pub(super) struct Findings {
     /// End with exit status 3 where there is a finding of at least this severity
     #[arg(long, value_name = "SEVERITY")]
     pub(super) fail_on: Option<Severity>,
+    /// A domain that is ours, with all below it; may be given several times
+    #[arg(long = "internal-domain", value_name = "DOMAIN")]
+    pub(super) internal_domains: Vec<String>,
+    /// A network that is ours, such as 192.0.2.0/24; may be given several times [default: addresses used within sites only]
+    #[arg(long = "internal-network", value_name = "CIDR")]
+    pub(super) internal_networks: Vec<Network>,
 }
 
 /// What every command takes.
@@ -217,12 +221,14 @@ mod tests {
 
     #[test]
     fn internal_domains_may_be_repeated() {
-        let Ok(Command::Insights { internal_domains, .. }) =
-            parse("insights a --internal-domain example.org --internal-domain example.net")
-        else {
-            panic!("no insights")
-        };
-        assert_eq!(internal_domains, ["example.org", "example.net"]);
+        for name in ["summary", "insights", "context", "log"] {
+            let line = "a --internal-domain example.org --internal-domain example.net --internal-network 192.0.2.0/24";
+            let parsed = parse(&format!("{name} {line}")).expect("a command");
+            let findings = parsed.findings().expect("a command with findings");
+            assert_eq!(findings.internal_domains, ["example.org", "example.net"]);
+            assert_eq!(findings.internal_networks, ["192.0.2.0/24".parse().expect("a network")]);
+        }
+        assert_eq!(parse("insights a --internal-network 192.0.2.0/33").err(), Some(ErrorKind::ValueValidation));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::insights::finding::Severity;
+use crate::insights::site::Site;
 use crate::insights::{Assessment, FindingOptions};
 use crate::message::MessageOptions;
 use crate::plan::Plan;
@@ -92,7 +93,8 @@ impl Product {
     fn of(command: &Command, plan: &Plan) -> anyhow::Result<Self> {
         let options = options(command)?;
         let wanted_findings = command.findings().is_some_and(|wanted| !wanted.no_findings);
-        let findings = wanted_findings.then(FindingOptions::default);
+        let site = command.findings().map(site).unwrap_or_default();
+        let findings = wanted_findings.then(|| FindingOptions { site: site.clone(), ..FindingOptions::default() });
         let findings = findings.as_ref();
         Ok(match command {
             Command::Summary { .. } => {
@@ -111,11 +113,11 @@ impl Product {
                 let (report, assessment) = assessed(plan, options, findings);
                 Self::Context(report, assessment, *detail_level, *max_conversations)
             }
-            Command::Insights { no_queries, no_response_codes, internal_domains, detect_tunneling, .. } => {
+            Command::Insights { no_queries, no_response_codes, detect_tunneling, .. } => {
                 let wanted = insights::Options {
                     queries: !no_queries,
                     response_codes: !no_response_codes,
-                    internal_domains: internal_domains.clone(),
+                    internal_domains: site.domains,
                     tunneling: *detect_tunneling,
                 };
                 let (report, assessment) = assessed(plan, options, findings);
@@ -183,6 +185,11 @@ fn assessed(plan: &Plan, options: Options, findings: Option<&FindingOptions>) ->
     let assessment = findings.map_or_else(Assessment::none, |findings| Assessment::of(&report, findings));
     report.capture.count_limits(assessment.limits_reached.iter().copied());
     (report, assessment)
+}
+
+/// What is ours, as it was typed.
+fn site(wanted: &arguments::Findings) -> Site {
+    Site { networks: wanted.internal_networks.clone(), domains: wanted.internal_domains.clone() }
 }
 
 fn output() -> BufWriter<StdoutLock<'static>> {

@@ -13,6 +13,7 @@ use super::finding::{Finding, Severity};
 use super::groups::{Detail, Sighting};
 use super::rules::{Found, Rules};
 use super::security::{PATTERNS_SHOWN, is_known_to_ancestor};
+use super::site::Site;
 use super::thresholds::Thresholds;
 use crate::model::Session;
 use crate::report::{Mail, Report, SessionId};
@@ -23,6 +24,8 @@ use crate::shards::SHARDS;
 pub struct FindingOptions {
     /// From where on something is a finding.
     pub thresholds: Thresholds,
+    /// What is ours.
+    pub site: Site,
 }
 
 /// What is found in a report.
@@ -52,7 +55,7 @@ impl Assessment {
             shards.get_mut(share).into_iter().for_each(|shard| shard.push((id, session)));
         }
         let of_shard = |sessions: Vec<(SessionId, &Session)>| {
-            let mut rules = Rules::recording(options.thresholds);
+            let mut rules = Rules::recording(options);
             sessions.into_iter().for_each(|(id, session)| rules.session(session, id));
             rules
         };

@@ -277,6 +277,10 @@ kinds! {
     ReplyOverdue = "reply_overdue", "reply later than clients have to wait", ["RFC 5321 §4.5.3.2"];
     /// A connection ended with a whole message and no reply to it: the message may be delivered twice.
     ReplyLost = "reply_lost", "message sent and not answered", ["RFC 1047", "RFC 5321 §4.5.3.2.6"];
+    /// A server of ours took mail for somebody else's domain from somebody else's host, which had not logged in. Critical where it took the message, medium where it took the recipient, low where it is inferred.
+    OpenRelay = "open_relay", "server relays for everybody", ["RFC 2505 §2.1", "RFC 5321 §7.8"];
+    /// Which way mail goes: accepted recipients by whose client, sender and recipient they are. Told where `--internal-domain` is given.
+    MailDirections = "mail_directions", "which way mail goes", [];
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! | [`thresholds`] | from where on something is one, in one table |
 //! | `rules` | what is looked for, a file for each rule |
 //! | `groups` | what rules have seen, by kind and subject |
-//! | `networks` | which addresses are a site's |
+//! | [`networks`], [`site`] | which hosts and domains are ours |
 //! | `quality`, `recording` | what the capture lacks, and what confidence that leaves |
 //! | `assessment` | the rules over a whole report |
 //! | [`security`], [`tunneling`] | the ancestor's insights |
@@ -16,12 +16,13 @@ mod assessment;
 pub mod domains;
 pub mod finding;
 mod groups;
-mod networks;
+pub mod networks;
 mod quality;
 mod recording;
 pub mod replies;
 pub(crate) mod rules;
 pub mod security;
+pub mod site;
 pub mod thresholds;
 pub mod tunneling;
 

@@ -194,7 +194,7 @@ impl Logging {
     fn new(session_keys: usize, findings: Option<&FindingOptions>) -> Self {
         Self {
             numbers: Numbers::new(session_keys),
-            rules: findings.map(|options| Rules::new(options.thresholds)),
+            rules: findings.map(Rules::new),
             texts: Texts::default(),
             ready: Lines::default(),
             summary: Summary::default(),

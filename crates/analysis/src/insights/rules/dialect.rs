@@ -535,7 +535,16 @@ mod tests {
             let session = Session { client_ip: IpAddr::from([192, 0, 2, last]), ..says("HELO laptop\r\n") };
             let id = SessionId { four_tuple: session.four_tuple(), occurrence: crate::report::Occurrence::FIRST };
             let quality = Quality::of_session(&session);
-            rule.session(&Seen { session: &session, id, quality, thresholds: &thresholds }, &mut groups);
+            rule.session(
+                &Seen {
+                    session: &session,
+                    id,
+                    quality,
+                    thresholds: &thresholds,
+                    site: &crate::insights::site::Site::default(),
+                },
+                &mut groups,
+            );
         }
         assert_eq!((rule.clients.len(), rule.limit_reached()), (1, Some(("finding_clients", 1))));
     }

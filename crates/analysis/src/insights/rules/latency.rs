@@ -26,7 +26,7 @@ use crate::model::{Directions, End, Response, Session, Start, Transaction};
 use crate::output::time::Time;
 use crate::report::SessionId;
 
-/// Servers, and different durations of all of them, that a shard keeps. More are counted as `finding_servers`.
+/// Servers, and different durations of all of them, that a shard keeps. More are counted as `finding_latencies`.
 const SERVERS: usize = 1024;
 const DURATIONS: usize = 1 << 16;
 
@@ -150,7 +150,7 @@ impl Rule for Latency {
     }
 
     fn limit_reached(&self) -> Option<(&'static str, u64)> {
-        Some(("finding_servers", self.beyond))
+        Some(("finding_latencies", self.beyond))
     }
 }
 
@@ -520,8 +520,17 @@ mod tests {
             let session = Session { server_port: port, ..mail() };
             let id = SessionId { four_tuple: session.four_tuple(), occurrence: crate::report::Occurrence::FIRST };
             let quality = Quality::of_session(&session);
-            rule.session(&Seen { session: &session, id, quality, thresholds: &thresholds }, &mut groups);
+            rule.session(
+                &Seen {
+                    session: &session,
+                    id,
+                    quality,
+                    thresholds: &thresholds,
+                    site: &crate::insights::site::Site::default(),
+                },
+                &mut groups,
+            );
         }
-        assert_eq!((rule.servers.len(), rule.limit_reached()), (SERVERS, Some(("finding_servers", 6))));
+        assert_eq!((rule.servers.len(), rule.limit_reached()), (SERVERS, Some(("finding_latencies", 6))));
     }
 }

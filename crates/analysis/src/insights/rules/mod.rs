@@ -22,6 +22,7 @@ mod events;
 mod guessing;
 mod latency;
 mod recipients;
+mod relay;
 mod retries;
 mod senders;
 mod smuggling;
@@ -34,10 +35,12 @@ mod windows;
 pub(crate) use credentials::exposes_credentials;
 use events::Events;
 
+use super::FindingOptions;
 use super::finding::{Confidence, Finding, Kind, Severity};
 use super::groups::{Detail, Groups, Sighting};
 use super::quality::Quality;
 use super::recording::Recording;
+use super::site::Site;
 use super::thresholds::Thresholds;
 use crate::model::Session;
 use crate::output::time::Time;
@@ -50,6 +53,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) id: SessionId,
     pub(crate) quality: Quality,
     pub(crate) thresholds: &'a Thresholds,
+    pub(crate) site: &'a Site,
 }
 
 impl Seen<'_> {
@@ -94,24 +98,25 @@ macro_rules! rules {
         #[derive(Debug, Default)]
         pub(crate) struct Rules {
             thresholds: Thresholds,
+            site: Site,
             groups: Groups,
             $($field: $rule,)+
         }
 
         impl Rules {
-            pub(crate) fn new(thresholds: Thresholds) -> Self {
-                Self { thresholds, ..Self::default() }
+            pub(crate) fn new(options: &FindingOptions) -> Self {
+                Self { thresholds: options.thresholds, site: options.site.clone(), ..Self::default() }
             }
 
             /// The same, and every sighting is kept.
-            pub(crate) fn recording(thresholds: Thresholds) -> Self {
-                Self { thresholds, groups: Groups::recording(), ..Self::default() }
+            pub(crate) fn recording(options: &FindingOptions) -> Self {
+                Self { groups: Groups::recording(), ..Self::new(options) }
             }
 
             /// A session has ended.
             pub(crate) fn session(&mut self, session: &Session, id: SessionId) {
-                let Self { thresholds, groups, $($field,)+ } = self;
-                let seen = Seen { session, id, quality: Quality::of_session(session), thresholds };
+                let Self { thresholds, site, groups, $($field,)+ } = self;
+                let seen = Seen { session, id, quality: Quality::of_session(session), thresholds, site };
                 $($field.session(&seen, groups);)+
             }
 
@@ -123,7 +128,7 @@ macro_rules! rules {
 
             /// The findings of all shards put together.
             pub(crate) fn finish(self, capture: &Capture) -> Found {
-                let Self { thresholds, mut groups, $($field,)+ } = self;
+                let Self { thresholds, mut groups, $($field,)+ .. } = self;
                 let mut limits: Vec<(&'static str, u64)> = Vec::new();
                 $(
                     limits.extend($field.limit_reached());
@@ -151,6 +156,7 @@ rules! {
     retries: retries::Retries,
     backscatter: backscatter::Backscatter,
     latency: latency::Latency,
+    relay: relay::Relay,
 }
 
 /// What was found.

@@ -1,13 +1,20 @@
 //! For the tests of rules: what all of them find in some sessions.
 
 use crate::insights::finding::{Finding, Kind, Severity};
+use crate::insights::site::Site;
 use crate::insights::{Assessment, FindingOptions};
 use crate::model::Session;
 use crate::samples::report;
 
 /// What is found in these sessions, but for what is said of the recording.
 pub(crate) fn findings(sessions: &[Session]) -> Vec<Finding> {
-    let found = Assessment::of(&report(sessions.to_vec()), &FindingOptions::default()).findings;
+    findings_at(&Site::default(), sessions)
+}
+
+/// The same where so much is known of the site.
+pub(crate) fn findings_at(site: &Site, sessions: &[Session]) -> Vec<Finding> {
+    let options = FindingOptions { site: site.clone(), ..FindingOptions::default() };
+    let found = Assessment::of(&report(sessions.to_vec()), &options).findings;
     found.into_iter().filter(|finding| finding.kind != Kind::CaptureQuality).collect()
 }
 
