@@ -11,7 +11,8 @@
 //!
 //! What speaks against it, and is not counted: the names of clients with an address that sites use within, of clients that
 //! log in or come to a port for submission (those are people's programs, and say what they like), and of LMTP; a literal with an
-//! address from behind NAT; all that a proxy passes on; early commands at a server that offers that (PIPECONNECT).
+//! address from behind NAT; all that a proxy passes on; early commands at a server that offers that (PIPECONNECT), or
+//! that leaves out line ends.
 //! Several names behind one address may also be several hosts behind NAT.
 
 use std::collections::{BTreeMap, HashMap};
@@ -255,7 +256,9 @@ impl Named {
 fn signals(session: &Session, thresholds: &Thresholds) -> Vec<(Signal, Evidence)> {
     let mut signals: Vec<(Signal, Evidence)> = Vec::new();
     let is_offered = |keyword| session.extensions.iter().any(|offer| offer.keyword == keyword);
-    let may_be_early = EARLY_COMMANDS.into_iter().any(is_offered);
+    // A reply without its line end was perhaps enough for the client.
+    let breaks_off = session.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::UnterminatedReply);
+    let may_be_early = breaks_off || EARLY_COMMANDS.into_iter().any(is_offered);
     for anomaly in &session.anomalies {
         match of_anomaly(anomaly) {
             Some(Signal::EarlyTalker | Signal::Pipelined) if may_be_early => {}
@@ -453,6 +456,14 @@ mod tests {
             (Server, "220 mx.example.net\r\n250-mx.example.net\r\n250 PIPECONNECT\r\n250 ok\r\n"),
         ];
         assert_eq!(kinds(&[talk(&offers)]), []);
+        let broken_off = [
+            (Server, "220 mx.example.net ESMTP"),
+            (Client, "HELO laptop\r\n"),
+            (Server, "250-mx.example.net"),
+            (Client, "MAIL FROM:<a@b.example>\r\n"),
+            (Server, "\r\n250 ok\r\n250 ok\r\n"),
+        ];
+        assert_eq!(kinds(&[talk(&broken_off)]), [], "replies without line ends");
         let claimed = crate::model::ClaimedClient::new(crate::model::ClaimSource::Proxy);
         assert_eq!(kinds(&[Session { claimed_client: Some(Box::new(claimed)), ..talk(&BOT) }]), []);
     }
