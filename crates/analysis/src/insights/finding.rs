@@ -281,6 +281,16 @@ kinds! {
     OpenRelay = "open_relay", "server relays for everybody", ["RFC 2505 §2.1", "RFC 5321 §7.8"];
     /// Which way mail goes: accepted recipients by whose client, sender and recipient they are. Told where `--internal-domain` is given.
     MailDirections = "mail_directions", "which way mail goes", [];
+    /// Data in the arguments of commands that carry none, such as NOOP.
+    Tunneling = "tunneling", "data in the arguments of commands", ["MITRE ATT&CK T1572", "MITRE ATT&CK T1071.003"];
+    /// A client of ours sent mail from an account to itself by a server outside, again and again after the same time, as programs do that steal passwords. Medium where that is within the hour, or else low.
+    Exfiltration = "exfiltration", "mail to oneself by the clock", ["MITRE ATT&CK T1048.003"];
+    /// One sender of ours sent very much to one domain outside.
+    LargeOutflow = "large_outflow", "much mail to one domain", ["MITRE ATT&CK T1048"];
+    /// A host of ours went to very many servers outside, and takes no mail itself.
+    DirectToServers = "direct_to_servers", "mail past the mail server", ["MITRE ATT&CK T1071.003"];
+    /// A host of ours spoke SMTP to a port outside that is none of mail.
+    OddPort = "odd_port", "SMTP on a port that is none of mail", ["MITRE ATT&CK T1571"];
 }
 
 #[cfg(test)]

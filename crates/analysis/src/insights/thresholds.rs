@@ -85,6 +85,20 @@ thresholds! {
     very_late_greeting: 30, "seconds";
     /// A reply to the end of a message this late is told.
     late_final_reply: 60, "seconds";
+    /// So many different dense arguments in a session are a tunnel.
+    tunnel_commands: 5, "commands";
+    /// Arguments up to this length are names and addresses.
+    tunnel_argument: 64, "octets";
+    /// Arguments above this density are no names, addresses or words.
+    tunnel_density: 45, "tenths of a bit per octet";
+    /// So many mails from an account to itself by the clock are told.
+    mails_to_oneself: 3, "mails";
+    /// Times between mails that differ from their median by more are no clock.
+    clock_deviation: 20, "percent";
+    /// So much from one sender to one domain is told.
+    outflow: 10, "MiB";
+    /// So many servers outside that one host goes to are told.
+    servers_of_host: 20, "servers";
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod enumeration;
 mod dialect;
 mod events;
 mod guessing;
+mod exfiltration;
+mod fanout;
 mod latency;
 mod recipients;
 mod relay;
@@ -31,6 +33,7 @@ mod starttls;
 pub(crate) mod testing;
 mod tls;
 mod windows;
+mod tunnels;
 
 pub(crate) use credentials::exposes_credentials;
 use events::Events;
@@ -157,6 +160,9 @@ rules! {
     backscatter: backscatter::Backscatter,
     latency: latency::Latency,
     relay: relay::Relay,
+    tunnels: tunnels::Tunnels,
+    exfiltration: exfiltration::Exfiltration,
+    fanout: fanout::Fanout,
 }
 
 /// What was found.
