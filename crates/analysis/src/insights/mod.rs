@@ -6,6 +6,7 @@
 //! | [`thresholds`] | from where on something is one, in one table |
 //! | `rules` | what is looked for, a file for each rule |
 //! | `groups` | what rules have seen, by kind and subject |
+//! | `names` | short digests of addresses |
 //! | [`networks`], [`site`] | which hosts and domains are ours |
 //! | `quality`, `recording` | what the capture lacks, and what confidence that leaves |
 //! | `assessment` | the rules over a whole report |
@@ -16,6 +17,7 @@ mod assessment;
 pub mod domains;
 pub mod finding;
 mod groups;
+mod names;
 pub mod networks;
 mod quality;
 mod recording;

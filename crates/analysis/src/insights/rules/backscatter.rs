@@ -12,13 +12,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::{Events, Rule, Seen};
 use crate::insights::domains::domain_of;
 use crate::insights::finding::{Confidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
+use crate::insights::names::Name;
 use crate::insights::networks::is_local;
 use crate::insights::quality::Quality;
 use crate::insights::thresholds::Thresholds;
@@ -37,9 +37,6 @@ pub(crate) struct Backscatter {
     senders_beyond: u64,
     reports: Events<Report>,
 }
-
-/// Digest of an address or a domain.
-type Name = [u8; 16];
 
 /// A mail with the null sender for one address.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,8 +57,8 @@ impl Rule for Backscatter {
                     self.report(seen.id, index, mail);
                 }
                 Some(sender) if !sender.is_empty() => {
-                    self.sent(&sender.to_lowercase());
-                    domain_of(sender).into_iter().for_each(|domain| self.sent(&domain));
+                    self.sent(sender);
+                    sender.rsplit_once('@').into_iter().for_each(|(_, domain)| self.sent(domain));
                 }
                 _ => {}
             }
@@ -84,7 +81,7 @@ impl Rule for Backscatter {
             if (mails.len() as u64) < thresholds.backscatter {
                 continue;
             }
-            let is_seen_sending = senders.contains(&name(&first.domain)) && senders_beyond == 0;
+            let is_seen_sending = senders.contains(&Name::of(&[&first.domain])) && senders_beyond == 0;
             let sighting = Sighting {
                 kind: Kind::Backscatter,
                 subject: first.domain.to_string(),
@@ -120,7 +117,7 @@ impl Rule for Backscatter {
 
 impl Backscatter {
     fn sent(&mut self, sender: &str) {
-        let name = name(sender);
+        let name = Name::of(&[sender]);
         if self.senders.len() < SENDERS {
             self.senders.insert(name);
         } else if !self.senders.contains(&name) {
@@ -133,7 +130,7 @@ impl Backscatter {
             let address = recipient.address.to_lowercase();
             let Some(domain) = domain_of(&address).filter(|_| !is_made_for_reports(&address)) else { continue };
             let domain = domain.chars().take(DOMAIN_CHARACTERS).collect();
-            let address = name(&address);
+            let address = Name::of(&[&address]);
             self.reports.push(Report { domain, time: mail.timestamp, session, transaction, address });
         }
     }
@@ -141,12 +138,6 @@ impl Backscatter {
 
 /// RFC 1035 §2.3.4.
 const DOMAIN_CHARACTERS: usize = 253;
-
-fn name(text: &str) -> Name {
-    let mut short = Name::default();
-    short.iter_mut().zip(Sha256::digest(text)).for_each(|(place, octet)| *place = octet);
-    short
-}
 
 /// Whether a message came, or every recipient was refused: no mere question whether an address exists.
 fn is_report(mail: &Transaction) -> bool {

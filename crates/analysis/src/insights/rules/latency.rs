@@ -109,11 +109,11 @@ impl Awaited {
 }
 
 /// A reply, and how long it took.
+#[derive(Clone, Copy)]
 struct Measured<'a> {
     awaited: Awaited,
     millis: u64,
-    reply: Option<&'a Response>,
-    evidence: Evidence,
+    reply: &'a Response,
 }
 
 impl Rule for Latency {
@@ -122,10 +122,10 @@ impl Rule for Latency {
         if !is_whole(session) {
             return;
         }
-        for measured in measure(session) {
-            single(seen, &measured, groups);
+        measure(session, |measured| {
+            single(seen, measured, groups);
             self.add(seen, measured);
-        }
+        });
         for (index, mail) in session.transactions.iter().enumerate() {
             if is_reply_lost(session, mail) {
                 reply_lost(seen, index, mail, groups);
@@ -161,7 +161,7 @@ impl Latency {
             self.beyond += 1;
             return;
         }
-        let Measured { awaited, millis, evidence, .. } = measured;
+        let Measured { awaited, millis, reply } = measured;
         let server = self.servers.entry(address).or_default();
         let times = &mut server.durations.entry(awaited).or_default().0;
         match times.get_mut(&rounded(millis)) {
@@ -172,18 +172,25 @@ impl Latency {
                 times.insert(rounded(millis), 1);
             }
         }
-        let order = (evidence.timestamp, seen.id);
-        server.note(Slowest { millis, order, quality: seen.quality, evidence });
+        let order = (reply.timestamp, seen.id);
+        server.note(millis, order, || Slowest {
+            millis,
+            order,
+            quality: seen.quality,
+            evidence: Evidence::reply(reply),
+        });
     }
 }
 
 impl Server {
-    fn note(&mut self, other: Slowest) {
-        self.first_seen = self.first_seen.into_iter().chain([other.order.0]).min();
-        self.last_seen = self.last_seen.max(Some(other.order.0));
-        let place = |slowest: &Slowest| (std::cmp::Reverse(slowest.millis), slowest.order);
-        if self.slowest.as_ref().is_none_or(|slowest| place(&other) < place(slowest)) {
-            self.slowest = Some(other);
+    /// Something took so long: what it was is asked for where nothing was slower.
+    fn note(&mut self, millis: u64, order: (Time, SessionId), other: impl FnOnce() -> Slowest) {
+        self.first_seen = self.first_seen.into_iter().chain([order.0]).min();
+        self.last_seen = self.last_seen.max(Some(order.0));
+        let place = |millis: u64, order| (std::cmp::Reverse(millis), order);
+        let is_slower = |slowest: &Slowest| place(millis, order) < place(slowest.millis, slowest.order);
+        if self.slowest.as_ref().is_none_or(is_slower) {
+            self.slowest = Some(other());
         }
     }
 
@@ -192,7 +199,9 @@ impl Server {
             let times = &mut self.durations.entry(awaited).or_default().0;
             more.0.into_iter().for_each(|(millis, count)| *times.entry(millis).or_default() += count);
         }
-        other.slowest.into_iter().for_each(|slowest| self.note(slowest));
+        if let Some(slowest) = other.slowest {
+            self.note(slowest.millis, slowest.order, || slowest);
+        }
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         self.last_seen = self.last_seen.max(other.last_seen);
     }
@@ -282,14 +291,13 @@ fn millis(from: Time, to: Time) -> u64 {
     u64::try_from(to.0.since(from.0).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What can be measured.
-fn measure(session: &Session) -> Vec<Measured<'_>> {
-    let mut measured = Vec::new();
+/// Hands out what can be measured.
+fn measure<'a>(session: &'a Session, mut found: impl FnMut(Measured<'a>)) {
     if let (Some(greeting), Start::Handshake) = (&session.greeting, session.start)
         && let Some(reply) = session.responses.iter().find(|reply| reply.command.is_none())
     {
         let millis = millis(session.first_seen, greeting.timestamp);
-        measured.push(Measured { awaited: Awaited::Connection, millis, reply: None, evidence: Evidence::reply(reply) });
+        found(Measured { awaited: Awaited::Connection, millis, reply });
     }
     let mut before: Option<&Response> = None;
     for reply in &session.responses {
@@ -301,40 +309,35 @@ fn measure(session: &Session) -> Vec<Measured<'_>> {
             // The reply to a chunk waits for its octets.
             if is_alone && command.command != "BDAT" && command.command != "BURL" {
                 let awaited = Awaited::of_command(&command.command);
-                let millis = millis(command.timestamp, reply.timestamp);
-                measured.push(Measured { awaited, millis, reply: Some(reply), evidence: Evidence::reply(reply) });
+                found(Measured { awaited, millis: millis(command.timestamp, reply.timestamp), reply });
             }
         }
         before = Some(reply);
     }
     for mail in &session.transactions {
         if let (Some(ended), Some(reply)) = (mail.message_ended, &mail.final_response) {
-            let millis = millis(ended, reply.timestamp);
-            let evidence = Evidence::reply(reply);
-            measured.push(Measured { awaited: Awaited::EndOfMessage, millis, reply: Some(reply), evidence });
+            found(Measured { awaited: Awaited::EndOfMessage, millis: millis(ended, reply.timestamp), reply });
         }
     }
-    measured
 }
 
 /// What one reply shows by itself.
-fn single(seen: &Seen<'_>, measured: &Measured<'_>, groups: &mut Groups) {
-    let Measured { awaited, millis, reply, evidence } = measured;
+fn single(seen: &Seen<'_>, measured: Measured<'_>, groups: &mut Groups) {
+    let Measured { awaited, millis, reply } = measured;
     let server = seen.session.four_tuple().server;
-    let time = evidence.timestamp;
-    let detail = |description: String| Detail { description, evidence: vec![evidence.clone()], ..Detail::default() };
-    if let Some(timeout) = awaited.timeout().filter(|timeout| *millis > timeout * 1000) {
-        let sighting = seen.sighting(Kind::ReplyOverdue, Severity::Low, server.to_string(), time);
+    let detail =
+        |description: String| Detail { description, evidence: vec![Evidence::reply(reply)], ..Detail::default() };
+    if let Some(timeout) = awaited.timeout().filter(|timeout| millis > timeout * 1000) {
+        let sighting = seen.sighting(Kind::ReplyOverdue, Severity::Low, server.to_string(), reply.timestamp);
         groups.add(sighting, || {
-            let (awaited, took) = (awaited.as_str(), duration(*millis));
+            let (awaited, took) = (awaited.as_str(), duration(millis));
             detail(format!("{server} took {took} for {awaited}; clients need to wait {timeout} s only"))
         });
     }
-    let is_late = *awaited == Awaited::EndOfMessage && *millis >= seen.thresholds.late_final_reply * 1000;
-    if is_late && let Some(reply) = reply {
-        let sighting = seen.sighting(Kind::LateFinalReply, Severity::Low, server.to_string(), time);
+    if awaited == Awaited::EndOfMessage && millis >= seen.thresholds.late_final_reply * 1000 {
+        let sighting = seen.sighting(Kind::LateFinalReply, Severity::Low, server.to_string(), reply.timestamp);
         groups.add(sighting, || {
-            let took = duration(*millis);
+            let took = duration(millis);
             detail(format!("{server} answered {} to a message {took} after its end", reply.code))
         });
     }
@@ -388,7 +391,9 @@ mod tests {
     }
 
     fn awaited(session: &Session) -> Vec<(Awaited, u64)> {
-        measure(session).iter().map(|measured| (measured.awaited, measured.millis)).collect()
+        let mut all = Vec::new();
+        measure(session, |measured| all.push((measured.awaited, measured.millis)));
+        all
     }
 
     /// Turns are a second apart; the greeting comes two after the SYN.

@@ -15,7 +15,6 @@
 //! side); a recipient whose domain has its registrable domain in common with one of ours, or has none; a proxy in front of the
 //! server, behind which the client may be ours; LMTP.
 
-use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::recipients::evidence_of_mail;
@@ -23,6 +22,7 @@ use super::{Events, Rule, Seen};
 use crate::insights::domains::domain_of;
 use crate::insights::finding::{Confidence, Evidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
+use crate::insights::names::Name;
 use crate::insights::quality::Quality;
 use crate::insights::site::{Site, registrable};
 use crate::insights::thresholds::Thresholds;
@@ -48,8 +48,8 @@ struct Matrix {
 /// A recipient that went into the site or out of it. In order: by mail, then by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Passage {
-    /// Digest of sender and recipient.
-    mail: [u8; 16],
+    /// Sender and recipient.
+    mail: Name,
     time: Time,
     goes_out: bool,
     session: SessionId,
@@ -101,12 +101,9 @@ impl Rule for Relay {
 impl Relay {
     fn pass(&mut self, session: SessionId, transaction: usize, mail: &Transaction, to: &Recipient, goes_out: bool) {
         let Some(domain) = domain_of(&to.address) else { return };
-        let sender = mail.mail_from.as_deref().unwrap_or_default().to_lowercase();
-        let digest = Sha256::digest(format!("{sender}\0{}", to.address.to_lowercase()));
-        let mut short = [0; 16];
-        short.iter_mut().zip(digest).for_each(|(place, octet)| *place = octet);
+        let mail_name = Name::of(&[mail.mail_from.as_deref().unwrap_or_default(), &to.address]);
         let domain = domain.chars().take(DOMAIN_CHARACTERS).collect();
-        self.passages.push(Passage { mail: short, time: mail.timestamp, goes_out, session, transaction, domain });
+        self.passages.push(Passage { mail: mail_name, time: mail.timestamp, goes_out, session, transaction, domain });
     }
 }
 

@@ -13,14 +13,14 @@
 //! loopback is a test; LMTP has a queue of its own in front.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::{Events, Rule, Seen};
 use crate::insights::finding::{Confidence, Evidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
+use crate::insights::names::Name;
 use crate::insights::quality::Quality;
 use crate::insights::thresholds::Thresholds;
 use crate::model::{Recipient, RecipientOutcome, Response, Session, Transaction};
@@ -36,8 +36,10 @@ pub(crate) struct Retries {
 /// A recipient that was taken or put off.
 #[derive(Debug, Clone)]
 struct Attempt {
-    /// Digest of server, network, sender and recipient.
-    mail: [u8; 16],
+    /// Server, and network of the client.
+    way: (SocketAddr, IpAddr),
+    /// Sender and recipient.
+    mail: Name,
     time: Time,
     session: SessionId,
     transaction: usize,
@@ -55,7 +57,7 @@ struct PutOff {
 
 impl Attempt {
     fn order(&self) -> impl Ord {
-        (self.mail, self.time, self.session, self.transaction, self.put_off.is_none())
+        (self.way, self.mail, self.time, self.session, self.transaction, self.put_off.is_none())
     }
 }
 
@@ -99,7 +101,8 @@ impl Rule for Retries {
                     _ => continue,
                 };
                 self.attempts.push(Attempt {
-                    mail: digest(session, transaction, recipient),
+                    way: (session.four_tuple().server, network(session.client_ip)),
+                    mail: Name::of(&[transaction.mail_from.as_deref().unwrap_or_default(), &recipient.address]),
                     time: transaction.timestamp,
                     session: seen.id,
                     transaction: index,
@@ -116,7 +119,7 @@ impl Rule for Retries {
 
     fn finish(self, thresholds: &Thresholds, groups: &mut Groups) {
         let attempts = self.attempts.into_sorted();
-        for of_mail in attempts.chunk_by(|a, b| a.mail == b.mail) {
+        for of_mail in attempts.chunk_by(|a, b| (a.way, a.mail) == (b.way, b.mail)) {
             taken_later(of_mail, groups);
             let in_a_hurry = of_mail.windows(2).filter_map(|pair| match pair {
                 [first, second] if first.session != second.session => Some((first, second)),
@@ -215,20 +218,12 @@ fn shown(address: &str) -> SmolStr {
 /// One more than is quoted, so that the cut shows.
 const SHOWN: usize = 65;
 
-fn digest(session: &Session, mail: &Transaction, recipient: &Recipient) -> [u8; 16] {
-    let mut digest = Sha256::new();
-    digest.update(session.four_tuple().server.to_string());
-    // Greylists take a network for one client, because pools have many hosts (RFC 6647 §4.2).
-    match session.client_ip.to_canonical() {
-        IpAddr::V4(v4) => digest.update(v4.octets().get(..3).unwrap_or_default()),
-        IpAddr::V6(v6) => digest.update(v6.octets().get(..8).unwrap_or_default()),
+/// Greylists take a network for one client, because pools have many hosts (RFC 6647 §4.2).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => (v4 & Ipv4Addr::new(255, 255, 255, 0)).into(),
+        IpAddr::V6(v6) => (v6 & Ipv6Addr::from_bits(u128::MAX << 64)).into(),
     }
-    digest.update(mail.mail_from.as_deref().unwrap_or_default().to_lowercase());
-    digest.update([0]);
-    digest.update(recipient.address.to_lowercase());
-    let mut short = [0; 16];
-    short.iter_mut().zip(digest.finalize()).for_each(|(place, octet)| *place = octet);
-    short
 }
 
 #[cfg(test)]
