@@ -80,7 +80,7 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// What was read, in the shape that the command needs: no more is kept of the sessions than that.
 enum Product {
-    Overview(summary::Overview, Capture),
+    Overview(Box<summary::Overview>, Capture),
     Lines(features::Lines, Capture),
     Context(Report, Assessment, u8, usize),
     Insights(Report, Assessment, insights::Options),
@@ -99,7 +99,7 @@ impl Product {
         Ok(match command {
             Command::Summary { .. } => {
                 let (overview, capture) = summary::read(plan, options, findings);
-                Self::Overview(overview, capture)
+                Self::Overview(Box::new(overview), capture)
             }
             Command::Features { .. } => {
                 let (lines, capture) = features::read(plan, options)?;

@@ -31,7 +31,7 @@ impl Rule for Tunnels {
         let subject = format!("{} {}", session.client_ip, session.server_ip);
         let mut sighting = seen.sighting(Kind::Tunneling, Severity::Medium, subject, first.timestamp);
         sighting.confidence = Confidence::LIKELY;
-        sighting.last_seen = dense().last().map_or(first.timestamp, |last| last.timestamp);
+        sighting.last_seen = dense().next_back().map_or(first.timestamp, |last| last.timestamp);
         groups.add(sighting, || {
             let octets: usize = different.iter().flatten().map(|argument| argument.len()).sum();
             Detail {
