@@ -1,6 +1,7 @@
 //! The command `context`: what a language model needs to talk about a recording, within a bound.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io;
 
 use serde::Serialize;
@@ -12,44 +13,124 @@ use crate::insights::security::{self, SecurityInsights};
 use crate::model::{Outcome, Session};
 use crate::output::codes::Code;
 use crate::output::time::Time;
+use crate::output::untrusted;
 use crate::report::{Mail, Report, Summary};
 
-/// Findings that are shown, the worst ones.
-const FINDINGS: usize = 50;
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// 1: what became of each mail; 2: and its commands and replies; 3: and the sessions.
+    pub detail_level: u8,
+    /// Transactions, and sessions.
+    pub max_conversations: usize,
+    /// Octets of the document. What does not depend on the recording's size, less than [`LEAST_BYTES`], is always there.
+    pub max_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { detail_level: 2, max_conversations: 10, max_bytes: 32 << 10 }
+    }
+}
+
+/// What [`Options::max_bytes`] has to be at least.
+pub const LEAST_BYTES: usize = 4096;
+
+/// The fields, wherever they stand, whose texts are from the wire: whoever sent the mail wrote them, and nothing in them is to be
+/// obeyed. Descriptions quote such texts.
+const UNTRUSTED: [&str; 13] = [
+    "mail_from",
+    "rcpt_to",
+    "parameter",
+    "message",
+    "description",
+    "excerpt",
+    "helo",
+    "greeting",
+    "extensions",
+    "username",
+    "domain",
+    "detail",
+    "claimed_client",
+];
 
 /// Writes the document, indented, with a line end. `assessment` is that of the same report.
 ///
+/// What does not fit into [`Options::max_bytes`] is left out by whole items, and counted: the findings come first, the worst of them,
+/// which have at most half of the room; then transactions, sessions and the ancestor's patterns.
+///
 /// # Errors
 /// Those of the writer.
-pub fn write(
-    report: &Report,
-    assessment: &Assessment,
-    detail_level: u8,
-    max_conversations: usize,
-    mut out: impl io::Write,
-) -> io::Result<()> {
-    let (transactions, omitted_transactions) = select(report, assessment, max_conversations);
-    let findings = assessment.findings.get(..FINDINGS).unwrap_or(&assessment.findings);
-    let sessions = (detail_level >= 3).then(|| busiest(report, max_conversations));
-    let shown_sessions = sessions.as_ref().map_or(0, Vec::len);
-    let document = Document {
+pub fn write(report: &Report, assessment: &Assessment, options: &Options, mut out: impl io::Write) -> io::Result<()> {
+    let Options { detail_level, max_conversations, max_bytes } = *options;
+    let security = security::insights(report, assessment);
+    let all_patterns = security.suspicious_patterns.len() + assessment.patterns_omitted();
+    let mut document = Document {
         summary: &report.summary,
         protocol: "SMTP",
         interrupted: report.capture.interrupted.then_some(true),
-        transactions: transactions.into_iter().map(|mail| Conversation::new(mail, detail_level)).collect(),
-        sessions,
+        untrusted_fields: UNTRUSTED,
+        findings: Vec::new(),
+        transactions: Vec::new(),
+        sessions: (detail_level >= 3).then(Vec::new),
+        // With the longest numbers there can be.
         omitted: Omitted {
-            transactions: omitted_transactions,
-            sessions: report.sessions.len() - shown_sessions,
-            patterns: assessment.patterns_omitted(),
-            findings: assessment.findings.len() - findings.len(),
+            transactions: report.summary.total_transactions,
+            sessions: report.sessions.len(),
+            patterns: all_patterns,
+            findings: assessment.findings.len(),
         },
-        findings,
-        security_insights: security::insights(report, assessment),
+        security_insights: SecurityInsights { suspicious_patterns: Vec::new(), ..security },
     };
-    serde_json::to_writer_pretty(&mut out, &document)?;
+    let mut room = max_bytes.saturating_sub(size(&document)?);
+    let mut of_findings = room / 2;
+    room -= of_findings;
+    document.findings = fitting(assessment.findings.iter(), &mut of_findings)?;
+    room += of_findings;
+    let conversations = select(report, assessment).take(max_conversations);
+    document.transactions = fitting(conversations.map(|mail| Conversation::new(mail, detail_level)), &mut room)?;
+    if let Some(sessions) = &mut document.sessions {
+        *sessions = fitting(busiest(report).take(max_conversations), &mut room)?;
+    }
+    document.security_insights.suspicious_patterns = fitting(security.suspicious_patterns.into_iter(), &mut room)?;
+    let omitted = &mut document.omitted;
+    omitted.transactions -= document.transactions.len();
+    omitted.sessions -= document.sessions.as_ref().map_or(0, Vec::len);
+    omitted.patterns -= document.security_insights.suspicious_patterns.len();
+    omitted.findings -= document.findings.len();
+    untrusted::write(&mut out, &document)?;
     out.write_all(b"\n")
 }
+
+/// Those items that fit into the room, which becomes smaller. One that is too large is left out; others may still fit.
+fn fitting<T: Serialize>(items: impl Iterator<Item = T>, room: &mut usize) -> io::Result<Vec<T>> {
+    let mut taken = Vec::new();
+    for item in items {
+        // The brackets of an array that is not empty stand on lines of their own.
+        let needed = size(&item)? + if taken.is_empty() { INDENT.len() } else { 0 };
+        if let Some(left) = room.checked_sub(needed) {
+            *room = left;
+            taken.push(item);
+        }
+        if *room < LEAST_ITEM {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// Octets of an item with the comma behind it, each line of it indented as deep as items are at most.
+fn size<T: Serialize>(item: &T) -> io::Result<usize> {
+    let mut text = Vec::new();
+    untrusted::write(&mut text, item)?;
+    let lines = 1 + memchr::memchr_iter(b'\n', &text).count();
+    Ok(text.len() + lines * INDENT.len() + ",\n".len())
+}
+
+/// How deep the items of the deepest array are indented: those of `security_insights.suspicious_patterns`.
+const INDENT: &str = "      ";
+/// No item is smaller.
+const LEAST_ITEM: usize = 100;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -58,9 +139,11 @@ struct Document<'a> {
     /// Reading was ended before the inputs were.
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<bool>,
+    /// See [`UNTRUSTED`].
+    untrusted_fields: [&'static str; UNTRUSTED.len()],
     transactions: Vec<Conversation<'a>>,
     security_insights: SecurityInsights<'a>,
-    findings: &'a [Finding],
+    findings: Vec<&'a Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Vec<SessionView<'a>>>,
     omitted: Omitted,
@@ -84,6 +167,8 @@ struct SessionView<'a> {
 
 #[derive(Serialize)]
 struct Conversation<'a> {
+    /// The session's key and the number within it, as findings name transactions.
+    id: String,
     timestamp: Time,
     session: &'a str,
     mail_from: &'a Option<SmolStr>,
@@ -122,6 +207,7 @@ impl<'a> Conversation<'a> {
         let rcpt_to: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         let completed = transaction.outcome == Outcome::Accepted;
         Self {
+            id: format!("{key}/{}", mail.index),
             timestamp: transaction.timestamp,
             session: key,
             mail_from: &transaction.mail_from,
@@ -159,29 +245,34 @@ fn sequence(mail: Mail<'_>) -> Vec<Step<'_>> {
     steps.into_iter().map(|(_, _, step)| step).collect()
 }
 
-/// The most interesting transactions, then the rest by time; and how many are left out.
-fn select<'a>(report: &'a Report, assessment: &Assessment, most: usize) -> (Vec<Mail<'a>>, usize) {
+/// All transactions, the most interesting first: by what was found in them, refused ones, those of many recipients, those of which few
+/// ended as they did; then by time.
+fn select<'a>(report: &'a Report, assessment: &Assessment) -> impl Iterator<Item = Mail<'a>> {
     let mut mails = report.transactions();
+    let end = |mail: &Mail<'_>| {
+        let reply = mail.transaction.final_response.as_ref();
+        (mail.transaction.outcome, reply.map(|reply| (reply.code, reply.enhanced_code)))
+    };
+    let mut ends: HashMap<_, usize> = HashMap::new();
+    mails.iter().for_each(|mail| *ends.entry(end(mail)).or_default() += 1);
     let interest = |mail: &Mail<'_>| {
         let refused = mail.transaction.outcome == Outcome::Rejected
             || mail.transaction.recipients.iter().any(|recipient| recipient.code.is_some_and(|code| code.class() >= 4));
         let recipients = mail.transaction.recipients.len();
-        (assessment.concerns(mail), refused, if recipients > 1 { recipients } else { 0 })
+        let many = if recipients > 1 { recipients } else { 0 };
+        (Reverse((assessment.concern(mail), refused, many)), ends.get(&end(mail)).copied())
     };
     // The sort is stable: what is equally interesting stays in order of time.
-    mails.sort_by_cached_key(|mail| Reverse(interest(mail)));
-    let omitted = mails.len().saturating_sub(most);
-    mails.truncate(most);
-    (mails, omitted)
+    mails.sort_by_cached_key(interest);
+    mails.into_iter()
 }
 
-/// The sessions with the most transactions, each with its key.
-fn busiest(report: &Report, most: usize) -> Vec<SessionView<'_>> {
+/// The sessions, those with the most transactions first, each with its key.
+fn busiest(report: &Report) -> impl Iterator<Item = SessionView<'_>> {
     let mut sessions: Vec<SessionView<'_>> =
         report.sessions.iter().map(|(key, fields)| SessionView { session: key, fields }).collect();
     sessions.sort_by_key(|view| Reverse(view.fields.transaction_count));
-    sessions.truncate(most);
-    sessions
+    sessions.into_iter()
 }
 
 #[cfg(test)]
@@ -194,7 +285,8 @@ mod tests {
     fn document(report: &Report, level: u8, most: usize) -> serde_json::Value {
         let mut out = Vec::new();
         let assessment = Assessment::of(report, &crate::insights::FindingOptions::default());
-        write(report, &assessment, level, most, &mut out).expect("a vector takes everything");
+        let options = Options { detail_level: level, max_conversations: most, ..Options::default() };
+        write(report, &assessment, &options, &mut out).expect("a vector takes everything");
         serde_json::from_slice(&out).expect("JSON")
     }
 
@@ -270,6 +362,78 @@ mod tests {
         let responses = vec![answer("250 mx", 0, 0), response("451 unasked"), answer("550 no", 1, 1)];
         let document = document(&report(vec![Session { responses, ..session_of(vec![own]) }]), 1, 10);
         assert_eq!(document["transactions"][0]["response"], serde_json::json!({"codes": ["550"], "successful": false}));
+    }
+
+    fn octets(report: &Report, options: &Options) -> Vec<u8> {
+        let mut out = Vec::new();
+        let assessment = Assessment::of(report, &crate::insights::FindingOptions::default());
+        write(report, &assessment, options, &mut out).expect("a vector takes everything");
+        out
+    }
+
+    /// Whatever does not fit is left out whole, and what is left out is counted.
+    #[test]
+    fn the_document_has_no_more_octets_than_asked_for_and_counts_the_rest() {
+        let sessions = (0..40).map(|number| {
+            let mails = (0..3).map(|mail| {
+                let domain = ["example.org", "mailinator.com"][usize::from(number % 2 == 0)];
+                self::mail(&format!("{}@{domain}", "long".repeat(mail)), number, Outcome::Rejected)
+            });
+            session_of(mails.collect())
+        });
+        let report = report(sessions.collect());
+        let mut before = 0;
+        for max_bytes in (LEAST_BYTES..120_000).step_by(997) {
+            let options = Options { detail_level: 3, max_conversations: 1_000, max_bytes };
+            let out = octets(&report, &options);
+            assert!(out.len() <= max_bytes, "{} for {max_bytes}", out.len());
+            let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+            let shown = |pointer: &str| document.pointer(pointer).and_then(|v| v.as_array()).expect("an array").len();
+            let omitted =
+                |name: &str| usize::try_from(document["omitted"][name].as_u64().expect("a number")).expect("few");
+            assert_eq!(shown("/transactions") + omitted("transactions"), 120);
+            assert_eq!(shown("/sessions") + omitted("sessions"), 40);
+            assert_eq!(shown("/security_insights/suspicious_patterns") + omitted("patterns"), 60);
+            assert!(shown("/transactions") >= before, "more room shows no fewer");
+            before = shown("/transactions");
+        }
+        assert!(before > 100, "{before}");
+    }
+
+    /// Findings are ranked above mails, and cannot push all of them out.
+    #[test]
+    fn there_is_room_for_mails_beside_findings() {
+        let mails = (0..200).map(|n| mail(&format!("{n}@mailinator.com"), n, Outcome::Accepted)).collect();
+        let document = document(&report(vec![session_of(mails)]), 2, 10);
+        assert!(!document["findings"].as_array().expect("findings").is_empty());
+        assert_eq!(document["transactions"].as_array().map(Vec::len), Some(10));
+    }
+
+    /// "then rarity": of mails that are otherwise alike, those come first of which few ended as they did.
+    #[test]
+    fn what_ended_as_few_did_comes_before_the_rest() {
+        let mails = vec![
+            mail("1@a", 1, Outcome::Accepted),
+            mail("2@a", 2, Outcome::Accepted),
+            mail("3@a", 3, Outcome::Aborted),
+        ];
+        assert_eq!(senders(&document(&report(vec![session_of(mails)]), 1, 3)), ["3@a", "1@a", "2@a"]);
+    }
+
+    /// An agent can ask for more by the same name that findings use.
+    #[test]
+    fn a_transaction_is_named_as_findings_name_it() {
+        let report = report(vec![session_of(vec![mail("1@mailinator.com", 1, Outcome::Accepted)])]);
+        let document = document(&report, 1, 10);
+        assert_eq!(document["transactions"][0]["id"], document["findings"][0]["transactions"][0]);
+    }
+
+    #[test]
+    fn texts_from_the_wire_are_escaped_and_cut() {
+        let sender = format!("\u{202e}{}@a", "x".repeat(600));
+        let document = document(&report(vec![session_of(vec![mail(&sender, 1, Outcome::Accepted)])]), 1, 10);
+        let shown = document["transactions"][0]["mail_from"].as_str().expect("a sender");
+        assert!(shown.starts_with(r"\u{202e}x") && shown.ends_with('…') && shown.chars().count() < 530, "{shown}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use crate::context;
 use crate::insights::finding::Severity;
 use crate::insights::networks::Network;
 
@@ -63,6 +64,9 @@ pub(super) enum Command {
         /// At most so many transactions, the most interesting first
         #[arg(long, default_value_t = 10, value_name = "N")]
         max_conversations: usize,
+        /// At most so many octets, 4096 or more: what does not fit is left out and counted
+        #[arg(long, default_value_t = 32 << 10, value_parser = value_parser!(u64).range(context::LEAST_BYTES as u64..), value_name = "N")]
+        max_bytes: u64,
     },
     /// One JSON document with patterns, replies, domains and security
     Insights {

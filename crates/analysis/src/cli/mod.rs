@@ -82,7 +82,7 @@ fn execute(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 enum Product {
     Overview(Box<summary::Overview>, Capture),
     Lines(features::Lines, Capture),
-    Context(Report, Assessment, u8, usize),
+    Context(Report, Assessment, context::Options),
     Insights(Report, Assessment, insights::Options),
     Extract(Box<extract::Extraction>, Capture),
     /// All lines but the last have been printed.
@@ -109,9 +109,14 @@ impl Product {
                 let (log, capture) = log::read(plan, options, findings, output())?;
                 Self::Log(log, capture)
             }
-            Command::Context { detail_level, max_conversations, .. } => {
+            Command::Context { detail_level, max_conversations, max_bytes, .. } => {
                 let (report, assessment) = assessed(plan, options, findings);
-                Self::Context(report, assessment, *detail_level, *max_conversations)
+                let options = context::Options {
+                    detail_level: *detail_level,
+                    max_conversations: *max_conversations,
+                    max_bytes: usize::try_from(*max_bytes).unwrap_or(usize::MAX),
+                };
+                Self::Context(report, assessment, options)
             }
             Command::Insights { no_queries, no_response_codes, detect_tunneling, .. } => {
                 let wanted = insights::Options {
@@ -165,8 +170,8 @@ impl Product {
         match self {
             Self::Overview(overview, capture) => overview.write(&capture, &mut out)?,
             Self::Lines(lines, capture) => ManuallyDrop::new(lines).write(&capture, &mut out)?,
-            Self::Context(report, found, level, most) => {
-                context::write(&ManuallyDrop::new(report), &ManuallyDrop::new(found), level, most, &mut out)?;
+            Self::Context(report, found, options) => {
+                context::write(&ManuallyDrop::new(report), &ManuallyDrop::new(found), &options, &mut out)?;
             }
             Self::Insights(report, found, wanted) => {
                 insights::write(&ManuallyDrop::new(report), &ManuallyDrop::new(found), &wanted, &mut out)?;

@@ -4,7 +4,7 @@
 //! limit leaves out, is what the commands find that do not keep the sessions.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 use reassembly::FlowKey;
@@ -37,8 +37,8 @@ pub struct Assessment {
     pub limits_reached: Vec<(&'static str, u64)>,
     /// What the ancestor knew, one by one: the worst first, then by time.
     pub(super) patterns: Vec<(Sighting, Detail)>,
-    /// Transactions that something was seen in, by session and number.
-    concerned: HashSet<(SessionId, usize)>,
+    /// Transactions that something was seen in, by session and number, with the worst of it.
+    concerned: HashMap<(SessionId, usize), Severity>,
 }
 
 impl Assessment {
@@ -66,15 +66,23 @@ impl Assessment {
         });
         let Found { findings, limits, mut recorded } =
             whole.map(|rules| rules.finish(&report.capture)).unwrap_or_default();
-        let concerned = recorded.iter().filter_map(|(seen, _)| Some((seen.session?, seen.transaction?))).collect();
+        let mut concerned = HashMap::new();
+        for (seen, _) in &recorded {
+            if let Some(place) = seen.session.zip(seen.transaction) {
+                concerned
+                    .entry(place)
+                    .and_modify(|worst: &mut Severity| *worst = seen.severity.max(*worst))
+                    .or_insert(seen.severity);
+            }
+        }
         recorded.retain(|(seen, _)| is_known_to_ancestor(seen.kind));
         recorded.sort_by_key(|(seen, _)| (Reverse(seen.severity), seen.first_seen, seen.session));
         Self { findings, limits_reached: limits, patterns: recorded, concerned }
     }
 
-    /// Whether something was seen in this very transaction.
-    pub(crate) fn concerns(&self, mail: &Mail<'_>) -> bool {
-        self.concerned.contains(&(mail.id, mail.index))
+    /// How bad the worst is that was seen in this very transaction.
+    pub(crate) fn concern(&self, mail: &Mail<'_>) -> Option<Severity> {
+        self.concerned.get(&(mail.id, mail.index)).copied()
     }
 
     /// Patterns of the ancestor's that are not printed.

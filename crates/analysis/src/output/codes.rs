@@ -47,7 +47,7 @@ impl Serialize for Code {
 const LONGEST: usize = "255.65535.65535".len();
 
 /// An enhanced status code (RFC 3463), such as `5.1.1`; text in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Enhanced(pub EnhancedCode);
 
 impl Serialize for Enhanced {

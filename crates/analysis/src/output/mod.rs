@@ -3,6 +3,7 @@
 pub mod codes;
 pub(crate) mod json;
 pub mod time;
+pub(crate) mod untrusted;
 
 use std::collections::HashSet;
 
