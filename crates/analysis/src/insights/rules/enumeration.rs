@@ -312,6 +312,7 @@ mod tests {
     use super::super::testing::{finding, kinds};
     use super::*;
     use crate::anomaly::Role::{Client, Server};
+    use crate::insights::site::Site;
     use crate::model::Outcome;
     use crate::samples::{opened, recipient, response, session_of, talk, transaction};
 
@@ -408,10 +409,12 @@ mod tests {
     fn no_more_sources_are_kept_than_the_limit() {
         let mut rule = Enumeration::default();
         let thresholds = Thresholds::default();
+        let site = Site::default();
         for number in 0..u32::try_from(SOURCES).expect("few") + 3 {
             let session = Session { client_ip: IpAddr::V4(number.into()), ..mail(1, 0, "550 no") };
             let id = SessionId { four_tuple: session.four_tuple(), occurrence: crate::report::Occurrence::FIRST };
-            let seen = Seen { session: &session, id, quality: Quality::default(), thresholds: &thresholds };
+            let seen =
+                Seen { session: &session, id, quality: Quality::default(), thresholds: &thresholds, site: &site };
             rule.session(&seen, &mut Groups::default());
         }
         assert_eq!((rule.sources.len(), rule.limit_reached()), (SOURCES, Some(("finding_sources", 3))));

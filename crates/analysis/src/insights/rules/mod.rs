@@ -16,12 +16,12 @@
 
 mod backscatter;
 mod credentials;
-mod enumeration;
 mod dialect;
+mod enumeration;
 mod events;
-mod guessing;
 mod exfiltration;
 mod fanout;
+mod guessing;
 mod latency;
 mod recipients;
 mod relay;
@@ -32,8 +32,8 @@ mod starttls;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
-mod windows;
 mod tunnels;
+mod windows;
 
 pub(crate) use credentials::exposes_credentials;
 use events::Events;

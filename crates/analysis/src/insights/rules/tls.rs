@@ -401,6 +401,7 @@ mod tests {
     use super::super::testing::{finding, kinds};
     use super::*;
     use crate::anomaly::Role::{self, Client, Server as Side};
+    use crate::insights::site::Site;
     use crate::samples::talk;
 
     /// A session from this port, this much later, with the reply to EHLO and what follows.
@@ -540,11 +541,13 @@ mod tests {
     fn no_more_servers_are_kept_than_the_limit() {
         let mut rule = TlsPosture::default();
         let thresholds = Thresholds::default();
+        let site = Site::default();
         let template = heard(1, 0, NO_OFFER, &[]);
         for number in 0..u32::try_from(SERVERS).expect("few") + 2 {
             let session = Session { server_ip: IpAddr::V4(number.into()), ..template.clone() };
             let id = SessionId { four_tuple: session.four_tuple(), occurrence: crate::report::Occurrence::FIRST };
-            let seen = Seen { session: &session, id, quality: Quality::default(), thresholds: &thresholds };
+            let seen =
+                Seen { session: &session, id, quality: Quality::default(), thresholds: &thresholds, site: &site };
             rule.session(&seen, &mut Groups::default());
         }
         assert_eq!((rule.servers.len(), rule.limit_reached()), (SERVERS, Some(("finding_servers", 2))));
