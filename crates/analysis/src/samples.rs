@@ -135,6 +135,7 @@ pub(crate) fn attempt(mechanism: &str, outcome: AuthOutcome) -> AuthAttempt {
         timestamp: at(0),
         spot: Spot::default(),
         credentials_sent: true,
+        secret_seen: true,
         responses: None,
         password: None,
         secret_digest: None,

@@ -38,6 +38,9 @@ pub struct AuthAttempt {
     /// Whether the client has sent any response: without one, nothing was exposed.
     #[serde(skip)]
     pub credentials_sent: bool,
+    /// Whether a password or token can be read in them.
+    #[serde(skip)]
+    pub secret_seen: bool,
     /// The client's responses, only where secrets are to be revealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responses: Option<Vec<SecretText>>,
@@ -184,6 +187,7 @@ impl AuthExchange {
             domain: name(&identity.domain),
             workstation: name(&identity.workstation),
             trace: name(&identity.trace),
+            secret_seen: secret.is_some(),
             secret_digest: self.digest_key.zip(secret).map(|(key, secret)| key.digest(secret)),
             password: password.map(|password| SecretText(text(password.reveal()).into())),
             mechanism: self.mechanism,

@@ -10,7 +10,7 @@
 //! DIGEST-MD5, NTLM, SCRAM), or nothing (EXTERNAL, ANONYMOUS). An AUTH that was refused at once, or given up before a response, has
 //! shown nothing.
 //!
-//! What speaks against it: both ends are one machine; or STARTTLS was accepted before, so that the recording was probably
+//! What speaks against it: no secret can be read in the responses, because the client said something else; both ends are one machine; or STARTTLS was accepted before, so that the recording was probably
 //! made, or decrypted, where the wire was not open.
 
 use smol_str::SmolStr;
@@ -67,19 +67,22 @@ impl Exposure {
 fn exposed(seen: &Seen<'_>, attempt: &AuthAttempt, groups: &mut Groups) {
     let session = seen.session;
     let is_local = session.client_ip.is_loopback() && session.server_ip.is_loopback();
+    // As where a client says QUIT to a challenge, or the password is lost.
+    let is_unread = Exposure::of(&attempt.mechanism) == Exposure::Secret && !attempt.secret_seen;
     let severity = match Exposure::of(&attempt.mechanism) {
-        _ if is_local => Severity::Low,
+        _ if is_local || is_unread => Severity::Low,
         Exposure::Secret => Severity::High,
         _ => Severity::Medium,
     };
     let subject = format!("{} {}", session.four_tuple().server, account(attempt).unwrap_or_default());
     let mut sighting = seen.sighting(Kind::PlaintextAuth, severity, subject, attempt.timestamp);
     let may_be_decrypted = session.starttls == Some(StartTls::Accepted);
-    if may_be_decrypted {
+    if may_be_decrypted || is_unread {
         sighting.confidence = Confidence::WEAK;
     }
     groups.add(sighting, || {
         let what = match Exposure::of(&attempt.mechanism) {
+            Exposure::Secret if is_unread => "no secret can be read in what was captured",
             Exposure::Secret => "the secret itself can be read",
             _ => "guesses of the password can be tried on it",
         };
@@ -289,6 +292,16 @@ mod tests {
         let (found, told) = said(&[(Client, "AUTH PLAIN\r\n"), (Server, "538 5.7.11 TLS first\r\n")]);
         assert_eq!(found, [FAILED]);
         assert!(told.ends_with("refused: the server wants TLS first with 538"), "{told}");
+    }
+
+    /// As some scanners do it: `QUIT` is base64, too, and taken for the user name. No password follows.
+    #[test]
+    fn where_no_secret_can_be_read_it_is_no_more_than_low() {
+        let session =
+            talk(&opened(&[(Client, "AUTH LOGIN\r\n"), (Server, "334 VXNlcm5hbWU6\r\n"), (Client, "QUIT\r\n")]));
+        let found = finding(Kind::PlaintextAuth, &[session]);
+        assert_eq!((found.severity, found.confidence), (Severity::Low, Confidence::WEAK));
+        assert!(found.description.contains("no secret can be read"), "{}", found.description);
     }
 
     /// Behind a finished handshake nothing can be read, and nothing is found.

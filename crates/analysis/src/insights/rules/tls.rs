@@ -363,8 +363,7 @@ fn without_tls(seen: &Seen<'_>, groups: &mut Groups) {
     if let Some(index) = mail.filter(|_| session.starttls == Some(StartTls::Offered)) {
         let transaction = session.transactions.get(index);
         let time = transaction.map_or(session.first_seen, |transaction| transaction.timestamp);
-        let subject = format!("{} {server}", session.client_ip);
-        let mut sighting = seen.sighting(Kind::TlsUnused, Severity::Low, subject, time);
+        let mut sighting = seen.sighting(Kind::TlsUnused, Severity::Low, server.to_string(), time);
         sighting.transaction = Some(index);
         groups.add(sighting, || Detail {
             description: format!(
