@@ -37,7 +37,7 @@ pub struct Assessment {
     pub limits_reached: Vec<(&'static str, u64)>,
     /// What the ancestor knew, one by one: the worst first, then by time.
     pub(super) patterns: Vec<(Sighting, Detail)>,
-    /// Transactions that something was seen in, by session and number, with the worst of it.
+    /// Transactions that something of note was seen in, by session and number, with the worst of it.
     concerned: HashMap<(SessionId, usize), Severity>,
 }
 
@@ -80,7 +80,7 @@ impl Assessment {
         Self { findings, limits_reached: limits, patterns: recorded, concerned }
     }
 
-    /// How bad the worst is that was seen in this very transaction.
+    /// How bad the worst of note is that was seen in this very transaction.
     pub(crate) fn concern(&self, mail: &Mail<'_>) -> Option<Severity> {
         self.concerned.get(&(mail.id, mail.index)).copied()
     }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::finding::{Confidence, Evidence, Finding, Kind, Severity};
 use super::quality::{Quality, Weakness};
+use super::security::is_known_to_ancestor;
 use crate::output::time::Time;
 use crate::report::SessionId;
 
@@ -58,7 +59,7 @@ pub(crate) struct Groups {
     /// Sightings so far: of one session they come in order.
     sightings: u64,
     beyond: u64,
-    /// Every sighting, for who needs them one by one.
+    /// Sightings that are medium or worse, or that the ancestor knew, for who needs them one by one.
     recorded: Option<Vec<(Sighting, Detail)>>,
 }
 
@@ -98,7 +99,7 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// Groups that keep every sighting besides.
+    /// Groups that keep sightings besides.
     pub(crate) fn recording() -> Self {
         Self { recorded: Some(Vec::new()), ..Self::default() }
     }
@@ -108,7 +109,8 @@ impl Groups {
         self.sightings += 1;
         let order = (sighting.first_seen, sighting.session, self.sightings);
         let detail = std::cell::LazyCell::new(detail);
-        if let Some(recorded) = &mut self.recorded {
+        let is_of_note = is_known_to_ancestor(sighting.kind) || sighting.severity >= Severity::Medium;
+        if let Some(recorded) = self.recorded.as_mut().filter(|_| is_of_note) {
             recorded.push((sighting.clone(), detail.clone()));
         }
         let is_full = self.groups.len() >= self.limit;
@@ -143,7 +145,7 @@ impl Groups {
         self.beyond
     }
 
-    /// Takes out every sighting, if they were recorded.
+    /// Takes out the sightings that were recorded.
     pub(crate) fn take_recorded(&mut self) -> Vec<(Sighting, Detail)> {
         self.recorded.take().unwrap_or_default()
     }

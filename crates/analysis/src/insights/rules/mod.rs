@@ -114,6 +114,9 @@ macro_rules! rules {
             /// The same, and every sighting is kept.
             pub(crate) fn recording(options: &FindingOptions) -> Self {
                 Self { groups: Groups::recording(), ..Self::new(options) }
+            /// The same, and the sightings of note are kept.
+            pub(crate) fn recording(thresholds: Thresholds) -> Self {
+                Self { thresholds, groups: Groups::recording(), ..Self::default() }
             }
 
             /// A session has ended.
@@ -171,6 +174,6 @@ pub(crate) struct Found {
     pub(crate) findings: Vec<Finding>,
     /// How often each limit was reached, by its name.
     pub(crate) limits: Vec<(&'static str, u64)>,
-    /// Every sighting, where that was asked for.
+    /// The sightings of note, where that was asked for.
     pub(crate) recorded: Vec<(Sighting, Detail)>,
 }

@@ -101,10 +101,16 @@ mod tests {
         Session { commands: arguments.iter().zip(1..).map(command).collect(), ..session() }
     }
 
+    /// VRFY may tell of other things, too.
+    fn tunnels(sessions: &[Session]) -> Vec<Severity> {
+        let found = kinds(sessions).into_iter();
+        found.filter(|&(kind, _)| kind == Kind::Tunneling).map(|(_, severity)| severity).collect()
+    }
+
     #[test]
     fn dense_arguments_of_noop_are_told() {
         for verb in ["NOOP", "VRFY", "HELP", "EHLO"] {
-            assert_eq!(kinds(&[saying(verb, &PIECES)]), [(Kind::Tunneling, Severity::Medium)], "{verb}");
+            assert_eq!(tunnels(&[saying(verb, &PIECES)]), [Severity::Medium], "{verb}");
         }
         let found = finding(Kind::Tunneling, &[saying("NOOP", &PIECES)]);
         assert_eq!((found.first_seen, found.last_seen, found.evidence.len()), (Some(at(1)), Some(at(5)), 5));
@@ -124,7 +130,7 @@ mod tests {
             ("addresses", saying("VRFY", &addresses)),
             ("short", saying("NOOP", &PIECES.map(|piece| &piece[..64]))),
         ] {
-            assert_eq!(kinds(&[session]), [], "{why}");
+            assert_eq!(tunnels(&[session]), [], "{why}");
         }
     }
 }
