@@ -9,8 +9,8 @@ mod process;
 use std::path::PathBuf;
 
 use capture::CaptureReader;
-use kit::pcap;
-use process::{Folder, document, one_mail, smtpscope};
+use kit::{Conversation, KitPacket, pcap};
+use process::{Folder, START_NANOS, document, one_mail, smtpscope};
 use serde_json::Value;
 
 fn testdata(name: &str) -> String {
@@ -113,4 +113,152 @@ fn a_mail_in_order_has_no_finding() {
     let plain = folder.file("plain.pcap", &pcap(&one_mail()));
     assert_eq!(findings(&plain), Vec::<Value>::new());
     assert_eq!(smtpscope(&["summary", "--fail-on", "info", &plain]).status, Some(0));
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+/// A connection that begins so many seconds after the first, and has this dialogue behind the handshake: `<` is the server's.
+fn talk(client: &str, server: &str, second: i64, lines: &[&str]) -> Vec<KitPacket> {
+    let start = START_NANOS + second * SECOND;
+    let talk = lines.iter().fold(Conversation::new(client, server).start(start).handshake(), |talk, line| {
+        match line.split_at(2) {
+            ("< ", said) => talk.server(format!("{said}\r\n").as_bytes()),
+            ("> ", said) => talk.client(format!("{said}\r\n").as_bytes()),
+            (_, seconds) => talk.wait(seconds.parse::<i64>().unwrap() * SECOND),
+        }
+    });
+    talk.close().packets()
+}
+
+/// What a server that takes everything says of a mail, here with so many seconds before its last reply.
+fn a_mail<'a>(from: &'a str, to: &'a str, wait: &'a str) -> Vec<&'a str> {
+    let [ok, data] = ["< 250 ok", "> DATA"];
+    vec![
+        "< 220 mx.example.net ESMTP",
+        "> EHLO out.example.org",
+        ok,
+        from,
+        ok,
+        to,
+        ok,
+        data,
+        "< 354 go",
+        "> Subject: x\r\n\r\nx\r\n.",
+        wait,
+        "< 250 2.0.0 queued",
+        "> QUIT",
+        "< 221 bye",
+    ]
+}
+
+/// Sessions of several clients and servers, each with something that only several sessions, or only the site, show.
+fn a_site() -> Vec<KitPacket> {
+    let (from, there) = ("> MAIL FROM:<a@example.org>", "> RCPT TO:<b@mx.example.com>");
+    let here = "> RCPT TO:<b@example.net>";
+    let greylisted = [
+        "< 220 mx.example.net",
+        "> EHLO out.example.org",
+        "< 250 mx.example.net",
+        from,
+        "< 250 ok",
+        here,
+        "< 450 4.2.0 Greylisted",
+        "> QUIT",
+        "< 221 bye",
+    ];
+    let bot = [
+        "> HELO 203.0.113.9",
+        "< 220 mx.example.net",
+        "< 250 mx.example.net",
+        "> MAIL FROM:<c@example.org>\r\nRCPT TO:<d@example.net>\r\nQUIT",
+        "< 250 ok\r\n550 no\r\n221 bye",
+    ];
+    let to_oneself = [
+        "< 220 smtp.example.com",
+        "> EHLO pc",
+        "< 250-smtp.example.com\r\n250 AUTH PLAIN",
+        "> AUTH PLAIN AGxvb3RAZXhhbXBsZS5jb20Ac2VjcmV0",
+        "< 235 ok",
+        "> MAIL FROM:<loot@example.com>",
+        "< 250 ok",
+        "> RCPT TO:<loot@example.com>",
+        "< 250 ok",
+        "> DATA",
+        "< 354 go",
+        "> Subject: x\r\n\r\nx\r\n.",
+        "< 250 ok",
+    ];
+    let mut packets = [
+        talk("192.0.2.1:41001", "10.0.0.25:25", 0, &a_mail(from, there, "  0")),
+        talk("10.0.0.25:41002", "203.0.113.25:25", 30, &a_mail(from, there, "  0")),
+        talk("192.0.2.7:41003", "10.0.0.25:25", 60, &greylisted),
+        talk("192.0.2.8:41004", "10.0.0.25:25", 460, &a_mail(from, here, "  0")),
+        talk("192.0.2.66:41005", "10.0.0.25:25", 500, &bot),
+    ]
+    .concat();
+    for number in 0..10 {
+        let client = format!("10.0.0.9:{}", 42_000 + number);
+        packets.extend(talk(&client, "10.0.0.26:25", 600 + 70 * number, &a_mail(from, here, "  61")));
+    }
+    for number in 0..3 {
+        let client = format!("10.0.0.7:{}", 43_000 + number);
+        packets.extend(talk(&client, "203.0.113.87:587", 1400 + 600 * number, &to_oneself));
+    }
+    packets
+}
+
+fn kinds_and_severities(arguments: &[&str]) -> Vec<(String, String)> {
+    let document = document(&[&["insights"], arguments].concat());
+    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+    let found = document["findings"].as_array().unwrap();
+    found.iter().map(|finding| (text(finding, "kind"), text(finding, "severity"))).collect()
+}
+
+#[test]
+fn what_several_sessions_show_is_found() {
+    let folder = Folder::new();
+    let whole = folder.file("site.pcap", &pcap(&a_site()));
+    let wanted = |relay: &str, more: &[(&str, &str)]| {
+        let all = [
+            ("open_relay", relay),
+            ("plaintext_auth", "high"),
+            ("exfiltration", "medium"),
+            ("submission_without_tls", "medium"),
+            ("bot_dialect", "low"),
+            ("late_final_reply", "low"),
+            ("slow_server", "low"),
+            ("early_talker", "info"),
+            ("greylisting_retry", "info"),
+        ];
+        let all = all.into_iter().chain(more.iter().copied());
+        all.map(|(kind, severity)| (kind.to_owned(), severity.to_owned())).collect::<std::collections::BTreeSet<_>>()
+    };
+    let found = |arguments: &[&str]| {
+        kinds_and_severities(&[arguments, &[&whole]].concat()).into_iter().collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(found(&[]), wanted("low", &[]));
+    let site = ["--internal-network", "10.0.0.0/8", "--internal-domain", "example.net"];
+    assert_eq!(found(&site), wanted("critical", &[("mail_directions", "info")]));
+    let other =
+        ["--internal-network", "10.0.0.0/8", "--internal-domain", "example.net", "--internal-domain", "example.com"];
+    assert!(!found(&other).iter().any(|(kind, _)| kind == "open_relay"), "the domain is ours");
+}
+
+/// What is found depends neither on threads, nor on where the recording was cut into files.
+#[test]
+fn findings_over_sessions_depend_on_no_cut() {
+    let folder = Folder::new();
+    let packets = a_site();
+    let whole = findings(&folder.file("site.pcap", &pcap(&packets)));
+    assert!(whole.len() > 7, "{}", whole.len());
+    for cut in [1, packets.len() / 4, packets.len() / 2, packets.len() - 5] {
+        let parts = Folder::new();
+        let (first, second) = packets.split_at(cut);
+        parts.file("1.pcap", &pcap(first));
+        parts.file("2.pcap", &pcap(second));
+        for jobs in ["1", "3"] {
+            let found = document(&["insights", "--jobs", jobs, parts.path().to_str().unwrap()]);
+            assert_eq!(found["findings"].as_array().unwrap(), &whole, "cut at {cut}, {jobs} threads");
+        }
+    }
 }
