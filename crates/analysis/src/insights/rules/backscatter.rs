@@ -51,9 +51,10 @@ struct Report {
 impl Rule for Backscatter {
     fn session(&mut self, seen: &Seen<'_>, _: &mut Groups) {
         let session = seen.session;
+        let is_ours = is_local(session.client_ip) || seen.site.has_host(session.client_ip);
         for (index, mail) in session.transactions.iter().enumerate() {
             match mail.mail_from.as_deref() {
-                Some("") if !is_local(session.client_ip) && is_report(mail) => {
+                Some("") if !is_ours && is_report(mail) => {
                     self.report(seen.id, index, mail);
                 }
                 Some(sender) if !sender.is_empty() => {

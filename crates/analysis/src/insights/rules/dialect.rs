@@ -9,7 +9,7 @@
 //! Each of this is also done by printers, scripts and old servers. So it is told only of a client in which several things
 //! come together: of two for information, of more as low. A client that spoke before the greeting is told of besides.
 //!
-//! What speaks against it, and is not counted: the names of clients with an address that sites use within, of clients that
+//! What speaks against it, and is not counted: the names of clients of ours or with an address that sites use within, of clients that
 //! log in or come to a port for submission (those are people's programs, and say what they like), and of LMTP; a literal with an
 //! address from behind NAT; all that a proxy passes on; early commands at a server that offers that (PIPECONNECT), or
 //! that leaves out line ends.
@@ -27,6 +27,7 @@ use crate::insights::finding::{Confidence, Evidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
 use crate::insights::networks::is_local;
 use crate::insights::quality::Quality;
+use crate::insights::site::Site;
 use crate::insights::thresholds::Thresholds;
 use crate::model::{Command, Directions, End, RecipientOutcome, Session, Spot, StartTls};
 use crate::output::time::Time;
@@ -119,7 +120,7 @@ impl Rule for Dialect {
         if session.claimed_client.is_some() || session.helo_verb == Some("LHLO") {
             return;
         }
-        let signals = signals(session, seen.thresholds);
+        let signals = signals(session, seen.thresholds, seen.site);
         if let Some(early) = signals.iter().find(|(signal, _)| *signal == Signal::EarlyTalker) {
             let subject = session.client_ip.to_string();
             let sighting = seen.sighting(Kind::EarlyTalker, Severity::Info, subject, early.1.timestamp);
@@ -133,7 +134,7 @@ impl Rule for Dialect {
                 ..Detail::default()
             });
         }
-        let named = name_counts(session).then(|| named(session, seen.id)).flatten();
+        let named = name_counts(session, seen.site).then(|| named(session, seen.id)).flatten();
         if signals.is_empty() && named.is_none() {
             return;
         }
@@ -253,7 +254,7 @@ impl Named {
 }
 
 /// What a session shows, each once.
-fn signals(session: &Session, thresholds: &Thresholds) -> Vec<(Signal, Evidence)> {
+fn signals(session: &Session, thresholds: &Thresholds, site: &Site) -> Vec<(Signal, Evidence)> {
     let mut signals: Vec<(Signal, Evidence)> = Vec::new();
     let is_offered = |keyword| session.extensions.iter().any(|offer| offer.keyword == keyword);
     // A reply without its line end was perhaps enough for the client.
@@ -268,7 +269,7 @@ fn signals(session: &Session, thresholds: &Thresholds) -> Vec<(Signal, Evidence)
             _ => {}
         }
     }
-    if name_counts(session) {
+    if name_counts(session, site) {
         let of_name = session.helo.as_deref().and_then(|name| of_name(name, session));
         signals.extend(of_name.zip(hello(session).map(Evidence::command)));
     }
@@ -290,9 +291,10 @@ fn of_anomaly(anomaly: &Anomaly) -> Option<Signal> {
 }
 
 /// Whether the name that the client gives has to be that of a mail server.
-fn name_counts(session: &Session) -> bool {
+fn name_counts(session: &Session, site: &Site) -> bool {
     let is_submission = matches!(session.server_port, 465 | 587) || session.auth_attempts > 0;
-    !is_submission && !is_local(session.client_ip) && session.client_ip != session.server_ip
+    let is_ours = is_local(session.client_ip) || site.has_host(session.client_ip);
+    !is_submission && !is_ours && session.client_ip != session.server_ip
 }
 
 /// What is wrong with a name.
@@ -384,7 +386,7 @@ mod tests {
     }
 
     fn signals_of(session: &Session) -> Vec<Signal> {
-        signals(session, &Thresholds::default()).into_iter().map(|(signal, _)| signal).collect()
+        signals(session, &Thresholds::default(), &Site::default()).into_iter().map(|(signal, _)| signal).collect()
     }
 
     /// The client is 192.0.2.1, the server 198.51.100.25, which greets as mx.example.net.
@@ -421,6 +423,8 @@ mod tests {
         ] {
             assert_eq!(signals_of(&session), []);
         }
+        let site = Site { networks: vec!["192.0.2.0/24".parse().expect("a network")], ..Site::default() };
+        assert!(signals(&session(), &Thresholds::default(), &site).is_empty(), "a client of ours");
     }
 
     /// RFC 5321 §3.1 and RFC 2920 §3.1, and a name that is none: three things, and the early talker by itself.
@@ -547,13 +551,7 @@ mod tests {
             let id = SessionId { four_tuple: session.four_tuple(), occurrence: crate::report::Occurrence::FIRST };
             let quality = Quality::of_session(&session);
             rule.session(
-                &Seen {
-                    session: &session,
-                    id,
-                    quality,
-                    thresholds: &thresholds,
-                    site: &crate::insights::site::Site::default(),
-                },
+                &Seen { session: &session, id, quality, thresholds: &thresholds, site: &Site::default() },
                 &mut groups,
             );
         }

@@ -157,6 +157,10 @@ fn taken_later(of_mail: &[Attempt], groups: &mut Groups) {
         return;
     };
     let Some((last, taken)) = places.find(|(_, attempt)| attempt.put_off.is_none()) else { return };
+    // Who asks again at once, in the same connection, has not waited for anything.
+    if taken.session == first.session {
+        return;
+    }
     let server = first.session.four_tuple.server;
     let sighting = sighting(Kind::GreylistingRetry, server.to_string(), first, taken);
     groups.add(sighting, || {
@@ -288,6 +292,8 @@ mod tests {
         let local = |session| Session { client_ip: IpAddr::from([127, 0, 0, 1]), ..session };
         assert_eq!(kinds(&[deferred(), far]), []);
         assert_eq!(kinds(&[deferred(), elsewhere]), []);
+        let at_once = [&DEFERRED[..4], &TAKEN].concat();
+        assert_eq!(kinds(&[attempt(&at_once, 1, 1, 0)]), [], "in the same connection");
         assert_eq!(kinds(&[local(deferred()), local(attempt(&TAKEN, 1, 2, 400))]), []);
     }
 
