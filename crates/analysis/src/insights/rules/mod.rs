@@ -111,12 +111,9 @@ macro_rules! rules {
                 Self { thresholds: options.thresholds, site: options.site.clone(), ..Self::default() }
             }
 
-            /// The same, and every sighting is kept.
+            /// The same, and the sightings of note are kept.
             pub(crate) fn recording(options: &FindingOptions) -> Self {
                 Self { groups: Groups::recording(), ..Self::new(options) }
-            /// The same, and the sightings of note are kept.
-            pub(crate) fn recording(thresholds: Thresholds) -> Self {
-                Self { thresholds, groups: Groups::recording(), ..Self::default() }
             }
 
             /// A session has ended.
