@@ -77,10 +77,19 @@ pub(crate) fn domain_of(address: &str) -> Option<String> {
     (!domain.is_empty()).then(|| domain.trim_end_matches('.').to_lowercase())
 }
 
-/// Whether a domain is `parent` or below it, by whole labels.
+/// Whether a domain in lower case is `parent` or below it, by whole labels. Nothing is allocated where `parent` is ASCII: rules
+/// ask this of every mail.
 pub(crate) fn is_within(domain: &str, parent: &str) -> bool {
-    let parent = parent.trim_matches('.').to_lowercase();
-    domain.strip_suffix(&parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')) && !parent.is_empty()
+    let parent = parent.trim_matches('.');
+    if !parent.is_ascii() {
+        let parent = parent.to_lowercase();
+        return domain.strip_suffix(&parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    }
+    let Some((rest, end)) = domain.len().checked_sub(parent.len()).and_then(|start| domain.split_at_checked(start))
+    else {
+        return false;
+    };
+    !parent.is_empty() && end.eq_ignore_ascii_case(parent) && (rest.is_empty() || rest.ends_with('.'))
 }
 
 fn tallies(report: &Report) -> (Tally, Tally) {
@@ -114,5 +123,8 @@ mod tests {
         assert!(is_within("mail.example.org", "Example.org"));
         assert!(!is_within("badexample.org", "example.org"));
         assert!(!is_within("example.org", ""));
+        assert!(!is_within("org", "example.org"));
+        assert!(is_within("mail.b\u{fc}cher.example", "B\u{dc}cher.Example."));
+        assert!(!is_within("b\u{fc}cher.example", "xcher.example"), "within a character");
     }
 }
