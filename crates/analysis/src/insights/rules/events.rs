@@ -32,6 +32,16 @@ impl<T: Ord> Events<T> {
         self.beyond += other.beyond;
     }
 
+    /// Those that are kept, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.kept.iter()
+    }
+
+    /// Leaves out what is of no interest any more.
+    pub(crate) fn retain(&mut self, is_wanted: impl FnMut(&T) -> bool) {
+        self.kept.retain(is_wanted);
+    }
+
     /// How many had no room.
     pub(crate) fn beyond(&self) -> u64 {
         self.beyond

@@ -122,9 +122,15 @@ impl Rule for Latency {
         if !is_whole(session) {
             return;
         }
+        let address = session.four_tuple().server;
+        let is_full = self.servers.len() >= SERVERS && !self.servers.contains_key(&address);
+        let mut server = if is_full { None } else { Some(self.servers.entry(address).or_default()) };
         measure(session, |measured| {
             single(seen, measured, groups);
-            self.add(seen, measured);
+            match &mut server {
+                Some(server) => server.add(seen, measured, &mut self.durations, &mut self.beyond),
+                None => self.beyond += 1,
+            }
         });
         for (index, mail) in session.transactions.iter().enumerate() {
             if is_reply_lost(session, mail) {
@@ -154,35 +160,23 @@ impl Rule for Latency {
     }
 }
 
-impl Latency {
-    fn add(&mut self, seen: &Seen<'_>, measured: Measured<'_>) {
-        let address = seen.session.four_tuple().server;
-        if self.servers.len() >= SERVERS && !self.servers.contains_key(&address) {
-            self.beyond += 1;
-            return;
-        }
+impl Server {
+    /// `durations` and `beyond` are those of the shard.
+    fn add(&mut self, seen: &Seen<'_>, measured: Measured<'_>, durations: &mut usize, beyond: &mut u64) {
         let Measured { awaited, millis, reply } = measured;
-        let server = self.servers.entry(address).or_default();
-        let times = &mut server.durations.entry(awaited).or_default().0;
+        let times = &mut self.durations.entry(awaited).or_default().0;
         match times.get_mut(&rounded(millis)) {
             Some(count) => *count += 1,
-            None if self.durations >= DURATIONS => self.beyond += 1,
+            None if *durations >= DURATIONS => *beyond += 1,
             None => {
-                self.durations += 1;
+                *durations += 1;
                 times.insert(rounded(millis), 1);
             }
         }
         let order = (reply.timestamp, seen.id);
-        server.note(millis, order, || Slowest {
-            millis,
-            order,
-            quality: seen.quality,
-            evidence: Evidence::reply(reply),
-        });
+        self.note(millis, order, || Slowest { millis, order, quality: seen.quality, evidence: Evidence::reply(reply) });
     }
-}
 
-impl Server {
     /// Something took so long: what it was is asked for where nothing was slower.
     fn note(&mut self, millis: u64, order: (Time, SessionId), other: impl FnOnce() -> Slowest) {
         self.first_seen = self.first_seen.into_iter().chain([order.0]).min();

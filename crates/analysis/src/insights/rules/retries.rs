@@ -13,6 +13,7 @@
 //! loopback is a test; LMTP has a queue of its own in front.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use smol_str::SmolStr;
@@ -117,7 +118,11 @@ impl Rule for Retries {
         self.attempts.merge(other.attempts);
     }
 
-    fn finish(self, thresholds: &Thresholds, groups: &mut Groups) {
+    fn finish(mut self, thresholds: &Thresholds, groups: &mut Groups) {
+        // Most mail is taken at once, and need not be put in order.
+        let put_off = self.attempts.iter().filter(|attempt| attempt.put_off.is_some());
+        let put_off: HashSet<_> = put_off.map(|attempt| (attempt.way, attempt.mail)).collect();
+        self.attempts.retain(|attempt| put_off.contains(&(attempt.way, attempt.mail)));
         let attempts = self.attempts.into_sorted();
         for of_mail in attempts.chunk_by(|a, b| (a.way, a.mail) == (b.way, b.mail)) {
             taken_later(of_mail, groups);
