@@ -24,7 +24,7 @@ pub enum Deviation {
     LeadingBlank,
     /// White space before the line's end.
     TrailingBlank,
-    /// Between the verb and its argument stands something other than one SP.
+    /// Between the verb and its argument, or before a parameter of MAIL or RCPT, stands something other than one SP.
     ExtraBlank,
     /// `MAIL FROM :<…>`.
     BlankBeforeColon,
@@ -46,6 +46,8 @@ pub enum Deviation {
     RepeatedBracket,
     /// `< a@b >`: blanks inside the brackets.
     BlankInBrackets,
+    /// `<@a:@b:c@d>`: a source route whose domains have no commas between them.
+    SourceRouteSyntax,
     /// `MAIL FROM:Name <a@b>`: words before the brackets.
     DisplayName,
     /// A quoted local part whose closing quote is missing.
@@ -64,7 +66,7 @@ pub enum Deviation {
     InvalidUtf8,
     /// UTF-8 in the path of a MAIL command without the parameter SMTPUTF8 (RFC 6531 §3.4).
     UndeclaredUtf8,
-    /// A parameter whose keyword is none, or whose value its standard does not allow.
+    /// A parameter whose keyword is none, or whose value its standard does not allow, or that stands there twice.
     ParameterSyntax,
     /// A verb whose grammar asks for an argument stands alone.
     MissingArgument,
@@ -86,7 +88,7 @@ pub enum Deviation {
 
 impl Deviation {
     /// All of them, in order.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::BareLf,
         Self::RepeatedCr,
         Self::BareCr,
@@ -106,6 +108,7 @@ impl Deviation {
         Self::MissingClosingBracket,
         Self::RepeatedBracket,
         Self::BlankInBrackets,
+        Self::SourceRouteSyntax,
         Self::DisplayName,
         Self::UnbalancedQuote,
         Self::LocalPartSyntax,
@@ -148,6 +151,7 @@ impl Deviation {
             Self::MissingClosingBracket => "missing_closing_bracket",
             Self::RepeatedBracket => "repeated_bracket",
             Self::BlankInBrackets => "blank_in_brackets",
+            Self::SourceRouteSyntax => "source_route_syntax",
             Self::DisplayName => "display_name",
             Self::UnbalancedQuote => "unbalanced_quote",
             Self::LocalPartSyntax => "local_part_syntax",

@@ -50,9 +50,23 @@ fn path_and_parameters<'a>(
     *deviations = deviations.union(path.deviations);
     deviations.insert_if(rest.first().is_some_and(|&octet| !is_blank(octet)), Deviation::NoBlankAfterPath);
     let parameters = Parameters::new(trim(rest));
-    deviations
-        .insert_if(parameters.typed().any(|(_, meaning)| meaning == Parameter::Invalid), Deviation::ParameterSyntax);
+    // `[SP Mail-parameters]`, `*(SP esmtp-param)`: one SP before each.
+    let has_extra_blank = rest.contains(&b'\t') || rest.windows(2).any(|pair| pair == b"  ");
+    deviations.insert_if(has_extra_blank, Deviation::ExtraBlank);
+    let is_invalid = parameters.typed().any(|(_, meaning)| meaning == Parameter::Invalid) || repeats_one(parameters);
+    deviations.insert_if(is_invalid, Deviation::ParameterSyntax);
     Ok((path, parameters))
+}
+
+/// Parameters of a command that are compared with each other: more than all standards together have.
+const PARAMETERS_COMPARED: usize = 16;
+
+/// Whether a parameter stands there twice: no standard says which one counts.
+fn repeats_one(parameters: Parameters<'_>) -> bool {
+    let keywords = || parameters.map(|(keyword, _)| keyword).take(PARAMETERS_COMPARED);
+    let is_repeated =
+        |(before, keyword): (usize, &[u8])| keywords().take(before).any(|other| other.eq_ignore_ascii_case(keyword));
+    keywords().enumerate().any(is_repeated)
 }
 
 /// What stands behind the keyword, its colon, and the blanks around it. Where the colon is missing, a blank or the
@@ -144,5 +158,14 @@ mod tests {
         gives(reverse_path, "FROM:<a@b> SIZE=x", "a@b", &[Deviation::ParameterSyntax]);
         gives(reverse_path, "FROM:<a@b>> SIZE=1", "a@b", &[Deviation::NoBlankAfterPath, Deviation::ParameterSyntax]);
         gives(forward_path, "TO:<a@b> (a comment)", "a@b", &[Deviation::ParameterSyntax]);
+        gives(reverse_path, "FROM:<a@b> SIZE=1 size=2", "a@b", &[Deviation::ParameterSyntax]);
+    }
+
+    /// RFC 5321 §4.1.1.2: `"MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF`; §4.1.2: `*(SP esmtp-param)`.
+    #[test]
+    fn one_blank_stands_before_a_parameter() {
+        for argument in ["FROM:<a@b>  SIZE=1", "FROM:<a@b>\tSIZE=1", "FROM:<a@b> SIZE=1  BODY=7BIT"] {
+            gives(reverse_path, argument, "a@b", &[Deviation::ExtraBlank]);
+        }
     }
 }

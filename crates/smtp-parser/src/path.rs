@@ -83,7 +83,9 @@ pub(crate) fn path(input: &[u8]) -> Option<(&[u8], Path<'_>)> {
         return Some(bracketed(input));
     }
     let (rest, word) = bare_word(input).ok()?;
-    if memchr::memchr(b'@', word).is_none()
+    // Of what stands before a bracket nothing is the address's, unless it has an "@" itself.
+    let before_bracket = word.split(|&octet| octet == b'<').next().unwrap_or(word);
+    if memchr::memchr(b'@', before_bracket).is_none()
         && let Some(found) = display_name(input)
     {
         return Some(found);
@@ -109,7 +111,8 @@ fn bracketed(input: &[u8]) -> (&[u8], Path<'_>) {
     inside(input, rest, inner, Deviation::MissingClosingBracket.into())
 }
 
-/// `Name <a@b>` and `"A Name" <a@b>`, which mail programs send that take a header field for a path.
+/// `Name <a@b>` and `"A Name" <a@b>`, which mail programs send that take a header field for a path; and what else stands
+/// before the bracket, such as a second colon or a comment.
 fn display_name(input: &[u8]) -> Option<(&[u8], Path<'_>)> {
     let name: IResult<&[u8], usize> =
         many0_count(alt((quoted_string, take_till1(|octet| matches!(octet, b'"' | b'<' | b'@' | b'='))))).parse(input);
@@ -138,12 +141,17 @@ fn inside<'a>(
 }
 
 /// `[ A-d-l ":" ] Mailbox`. RFC 5321 §4.1.1.3 and appendix C: source routes must be accepted and should be ignored.
-fn routed<'a>(raw: &'a [u8], inner: &'a [u8], deviations: Deviations) -> Path<'a> {
-    let route = inner.starts_with(b"@").then(|| end_of_route(inner)).flatten();
-    let (source_route, mailbox) = match route.and_then(|colon| inner.split_at_checked(colon)) {
-        Some((route, mailbox)) => (Some(route), mailbox.get(1..).unwrap_or_default()),
-        None => (None, inner),
-    };
+/// A route whose domains have colons between them goes up to the last one.
+fn routed<'a>(raw: &'a [u8], inner: &'a [u8], mut deviations: Deviations) -> Path<'a> {
+    let (mut source_route, mut mailbox) = (None, inner);
+    while mailbox.starts_with(b"@")
+        && let Some(behind) = end_of_route(mailbox).and_then(|colon| mailbox.get(colon.saturating_add(1)..))
+        && (source_route.is_none() || !behind.is_empty())
+    {
+        deviations.insert_if(source_route.is_some(), Deviation::SourceRouteSyntax);
+        mailbox = behind;
+        source_route = inner.get(..inner.len().saturating_sub(behind.len()).saturating_sub(1));
+    }
     let path = Path { raw, mailbox, source_route, deviations, local_part_octets: local_part_octets(mailbox) };
     // The null path has no parts, and where a quote is missing the parts are a guess.
     if path.is_null() || deviations.contains(Deviation::UnbalancedQuote) {
@@ -247,6 +255,15 @@ mod tests {
         address("<user@[IPv6:2001:db8::1]>", "user", Some("[IPv6:2001:db8::1]"), &[]);
     }
 
+    /// RFC 5321 §4.1.2 has commas between the domains of a route and one colon behind them.
+    #[test]
+    fn a_route_with_colons_for_commas_leaves_the_address() {
+        let (path, _) = read("<@hosta.int:@jkl.org:userc@d.bar.org>");
+        assert_eq!((path.source_route, path.mailbox), (Some(&b"@hosta.int:@jkl.org"[..]), &b"userc@d.bar.org"[..]));
+        assert_eq!(path.deviations, Deviation::SourceRouteSyntax.into());
+        address("<@a:@b:>", "", Some("b:"), &[Deviation::LocalPartSyntax, Deviation::DomainSyntax]);
+    }
+
     /// A colon in the brackets of an address literal does not end the route.
     #[test]
     fn a_route_through_an_address_literal() {
@@ -298,6 +315,9 @@ mod tests {
         address("<\"a@b>", "\"a", Some("b"), &[Deviation::UnbalancedQuote]);
         address("Some Name <a@b>", "a", Some("b"), &[Deviation::DisplayName]);
         address("\"Some <Name>\" <a@b>", "a", Some("b"), &[Deviation::DisplayName]);
+        for input in [":<a@b>", "::<a@b>", ";<a@b>", "(a comment)<a@b>", "Name<a@b>"] {
+            address(input, "a", Some("b"), &[Deviation::DisplayName]);
+        }
     }
 
     /// Each quote tried anew would take time with the square of the line: 2^31 octets looked at, here.

@@ -97,12 +97,17 @@ impl Kind {
             Command::Xforward(_) => Self::Claim(ClaimSource::Xforward, line.argument.into()),
             Command::Unknown if line.verb.is_empty() => Self::Empty,
             Command::Invalid { verb: Verb::Mail | Verb::Send | Verb::Soml | Verb::Saml, .. } => {
-                Self::Mail(Mail { address: None, parameters: Vec::new() })
+                Self::Mail(Mail { address: bare_address(line.argument).map(text), parameters: Vec::new() })
             }
             Command::Invalid { verb: Verb::Rcpt, .. } => {
-                // What stands in the place of an address; nothing behind `TO:`.
-                let is_keyword = line.argument.trim_ascii().eq_ignore_ascii_case(b"TO:");
-                let address = if is_keyword { SmolStr::default() } else { text(line.argument) };
+                // What stands in the place of an address; the keyword is none.
+                let argument = line.argument.trim_ascii();
+                let is_keyword = argument.strip_suffix(b":").unwrap_or(argument).eq_ignore_ascii_case(b"TO");
+                let address = match bare_address(argument) {
+                    Some(address) => text(address),
+                    None if is_keyword => SmolStr::default(),
+                    None => text(argument),
+                };
                 Self::Rcpt(Rcpt { address, parameters: Vec::new() })
             }
             Command::Invalid { verb: Verb::Bdat, .. } => Self::InvalidBdat,
@@ -207,6 +212,11 @@ impl Queue {
     }
 }
 
+/// The first word of an argument without `FROM:` or `TO:` that is an address.
+fn bare_address(argument: &[u8]) -> Option<&[u8]> {
+    argument.split(u8::is_ascii_whitespace).find(|word| word.contains(&b'@'))
+}
+
 fn pairs(parameters: smtp_parser::Parameters<'_>) -> Vec<(SmolStr, Option<SmolStr>)> {
     parameters.map(|(keyword, value)| (upper_case(keyword), value.map(text))).collect()
 }
@@ -245,6 +255,16 @@ mod tests {
         assert!(matches!(kind("MAIL FROM:<>"), Kind::Mail(Mail { address: Some(address), .. }) if address.is_empty()));
         for verb in ["MAIL", "SEND", "SOML", "SAML"] {
             assert!(matches!(kind(&format!("{verb} nonsense")), Kind::Mail(Mail { address: None, .. })), "{verb}");
+        }
+    }
+
+    /// RFC 5321 §4.1.1.2 and §4.1.1.3 have `FROM:` and `TO:` before the path. Without them the address is still one, and the
+    /// keyword alone is none.
+    #[test]
+    fn an_address_without_its_keyword_is_kept() {
+        assert!(matches!(kind("MAIL a@x SIZE=1"), Kind::Mail(Mail { address: Some(address), .. }) if address == "a@x"));
+        for (line, wanted) in [("RCPT a@x", "a@x"), ("RCPT TO", ""), ("RCPT to:", ""), ("RCPT everyone", "everyone")] {
+            assert!(matches!(kind(line), Kind::Rcpt(Rcpt { address, .. }) if address == wanted), "{line}");
         }
     }
 

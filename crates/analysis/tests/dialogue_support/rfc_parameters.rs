@@ -77,3 +77,24 @@ fn internationalized_addresses() {
         }]),
     );
 }
+
+/// RFC 5321 §4.1.1.2, §4.1.1.3 and §4.1.2: what departs from the grammar is noted, and the address is kept.
+#[test]
+fn paths_beside_the_grammar_keep_their_address() {
+    let cases = [
+        ("FROM::<a@x>", "path_syntax"),
+        ("FROM:(c)<a@x>", "path_syntax"),
+        ("FROM:;<a@x>", "path_syntax"),
+        ("FROM:<@r1:@r2:a@x>", "path_syntax"),
+        ("a@x", "invalid_argument"),
+        ("FROM:<a@x>  BODY=7BIT", "invalid_argument"),
+        ("FROM:<a@x> BODY=7BIT BODY=8BITMIME", "invalid_argument"),
+    ];
+    for (argument, kind) in cases {
+        expect(
+            &format!("S: 220 mx ESMTP\nC: EHLO a\nS: 250-mx\nS: 250 8BITMIME\nC: MAIL {argument}\nS: 250 ok\n[close]"),
+            &json!({"kinds": [kind]}),
+            &json!([{"mail_from": "a@x"}]),
+        );
+    }
+}
