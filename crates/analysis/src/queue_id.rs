@@ -15,8 +15,8 @@
 /// | Yandex | `2.0.0 Ok: queued on smtp3m.mail.yandex.net as 1430081058-6ltgNFKSir-iHEKdOrm` |
 /// | Haraka | `Message Queued (8C2D1A30-….1)` |
 ///
-/// Of what the last words before `Message accepted for delivery` are, only what has a digit is an id: others greet
-/// there.
+/// Of what stands behind `queued as` and `id=`, and of the last words before `Message accepted for delivery`, only what has a
+/// digit is an id: others say `queued as requested`, or greet there.
 pub(crate) fn queue_id(text: &str) -> Option<String> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let find = |marker: &[&str]| {
@@ -27,9 +27,10 @@ pub(crate) fn queue_id(text: &str) -> Option<String> {
     let before = |marker: &[&str]| find(marker).and_then(|at| words.get(at.checked_sub(1)?).copied());
     let tagged = |tag: &str| words.iter().find_map(|word| word.trim_start_matches(['[', '(']).strip_prefix(tag));
     let id = after(&["queued", "as"])
+        .filter(|word| is_id(word))
         .or_else(|| find(&["queued", "on"]).and_then(|at| queued_on(words.get(at..)?)))
         .or_else(|| tagged("InternalId="))
-        .or_else(|| tagged("id="))
+        .or_else(|| tagged("id=").filter(|word| is_id(word)))
         .or_else(|| before(&["Message", "accepted", "for", "delivery"]).filter(|word| is_id(word)))
         .or_else(|| before(&["-", "gsmtp"]))
         .or_else(|| after(&["Message", "queued"]).filter(|word| word.starts_with('(')))
@@ -157,6 +158,8 @@ mod tests {
     #[test]
     fn texts_without_an_id() {
         for text in ["", "OK", "2.0.0 Ok", "2.1.5 Recipient ok", "2.0.0 Ok: queued as", "Ok: queued on disk", "- gsmtp"]
+            .into_iter()
+            .chain(["queued as requested", "OK id=none", "Ok: queued as soon as possible"])
         {
             assert_eq!(queue_id(text), None, "{text}");
         }

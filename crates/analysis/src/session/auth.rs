@@ -78,7 +78,7 @@ pub enum AuthOutcome {
     Failure,
     /// The client sent `*` and was not let in all the same.
     Aborted,
-    /// The capture does not show it.
+    /// The capture does not show it, or the reply is none that decides.
     Unknown,
 }
 
@@ -171,11 +171,12 @@ impl AuthExchange {
     /// The reply that decided, or none.
     pub(crate) fn finish(self, code: Option<Code>) -> AuthAttempt {
         let outcome = match (code.map(Code::class), self.cancelled) {
-            (Some(2), _) => AuthOutcome::Success,
+            // RFC 4954 §4: "Otherwise, the server … issues a 235 response"; it has no other success.
+            (Some(2), _) if code.is_some_and(|code| code.is(235)) => AuthOutcome::Success,
             // RFC 4954 §4: a client cancels with "*", which the server rejects with 501.
             (_, true) => AuthOutcome::Aborted,
-            (None, _) => AuthOutcome::Unknown,
-            (Some(_), false) => AuthOutcome::Failure,
+            (Some(4 | 5), false) => AuthOutcome::Failure,
+            (_, false) => AuthOutcome::Unknown,
         };
         let identity = self.sasl.identity();
         let name = |name: &Option<Vec<u8>>| name.as_deref().map(|name| text(name).into());
@@ -238,6 +239,7 @@ mod tests {
             ("dGVzdAB0ZXN0ADEyMzQ=", Some(235), AuthOutcome::Success),
             ("dGVzdAB0ZXN0ADEyMzQ=", Some(535), AuthOutcome::Failure),
             ("dGVzdAB0ZXN0ADEyMzQ=", Some(454), AuthOutcome::Failure),
+            ("dGVzdAB0ZXN0ADEyMzQ=", Some(250), AuthOutcome::Unknown),
             ("dGVzdAB0ZXN0ADEyMzQ=", None, AuthOutcome::Unknown),
             ("*", Some(501), AuthOutcome::Aborted),
             ("*", None, AuthOutcome::Aborted),

@@ -235,7 +235,7 @@ impl Order {
             }
             // What is left of the transaction then differs from server to server.
             Kind::Data | Kind::Bdat { .. } if is_refused => self.close(Mail::Unknown),
-            Kind::Auth => self.authenticated |= class == 2,
+            Kind::Auth => self.authenticated |= code == 235,
             Kind::StartTls => {
                 self.tls_agreed = code == 220;
                 seen.insert_if(!self.tls_agreed, AnomalyKind::TlsRejected);
@@ -287,11 +287,12 @@ pub(super) fn is_sasl_response(response: smtp_parser::Secret<'_>) -> bool {
 }
 
 /// RFC 5321 §4.3.2 lists the replies to each command: an intermediate one (3yz) is for DATA and AUTH alone, and nothing
-/// but one lets the message begin. What else is asked for by private verbs may be anything.
+/// but one lets the message begin. RFC 4954 §4: 235 alone says that AUTH has succeeded. What else is asked for by private verbs may be anything.
 fn can_answer(kind: &Kind, code: u16) -> bool {
     match (kind, code / 100) {
         (Kind::Data, 2) => false,
         (Kind::Data, 3) => code != 334,
+        (Kind::Auth, 2) => code == 235,
         (Kind::Auth, 3) => code == 334,
         (Kind::EndOfData(_) | Kind::RecipientReplies { .. }, 3) => code == 353,
         (Kind::Other | Kind::Empty | Kind::Unread | Kind::Lost { .. } | Kind::InvalidBdat, _) => true,

@@ -196,3 +196,24 @@ fn secrets_are_not_printed() {
         assert!(!printed.contains(secret), "{secret}");
     }
 }
+
+/// §4: "Otherwise, the server … issues a 235 response". Another 2yz is none of its replies, and says nothing of success.
+#[test]
+fn a_250_is_no_success() {
+    expect(
+        "S: 220 smtp.example.com ESMTP Server
+         C: EHLO client.example.com
+         S: 250-mx
+         S: 250 AUTH PLAIN
+         C: AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=
+         S: 250 ok
+         C: QUIT
+         S: 221 bye
+         [close]",
+        &json!({
+            "replies": "220/- 250/0 250/1 221/2", "kinds": ["unexpected_reply"], "authenticated": false,
+            "auth": [{"mechanism": "PLAIN", "username": "test", "outcome": "unknown", "code": "250"}],
+        }),
+        &json!([]),
+    );
+}
