@@ -103,6 +103,8 @@ struct Open {
     message_ended: bool,
     /// Whether commands are lost since it began.
     commands_lost: bool,
+    /// Whether RCPT may be among what is lost, also where MAIL is.
+    recipients_may_be_lost: bool,
     /// LMTP and PRDR: the recipients accepted by RCPT, each of which gets a reply after the message.
     answered_one_by_one: Vec<usize>,
     /// How many of these replies have come, where replies to RCPT are lost: only if it is one for each recipient they are
@@ -150,7 +152,7 @@ impl Transactions {
     pub(crate) fn rcpt(&mut self, rcpt: Rcpt, place: Place, reply: Option<&Response>) {
         self.end_where_mail_is_lost();
         if self.mail_may_be_lost && self.open.is_none() && reply.is_none_or(|reply| !reply.code.is(503)) {
-            self.open = Some(Open::new(place));
+            self.open = Some(Open { recipients_may_be_lost: true, ..Open::new(place) });
         }
         self.touch(place);
         let Some(open) = &mut self.open else { return };
@@ -260,21 +262,29 @@ impl Transactions {
     /// the last failure where there is none.
     pub(crate) fn recipient_reply(&mut self, answered: usize, then_one_for_all: bool, reply: &Response) -> bool {
         let Some(open) = &mut self.open else { return false };
-        let Some(&index) = open.answered_one_by_one.get(answered) else {
+        if answered >= open.answered_one_by_one.len() {
             self.decide(reply);
             return false;
-        };
+        }
         open.counted = open.counted.map(|count| count + 1);
-        if let Some(recipient) = open.transaction.recipients.get_mut(index) {
-            recipient.outcome = RecipientOutcome::from_class(reply.class());
-            recipient.code = Some(reply.code);
-            recipient.enhanced_code = reply.enhanced_code;
-            recipient.parameter = Some(reply.parameter.clone());
+        let is_of_all = reply.code.is(CLOSING);
+        let indexes = open.answered_one_by_one.iter().skip(answered).take(if is_of_all { usize::MAX } else { 1 });
+        for &index in indexes {
+            if let Some(recipient) = open.transaction.recipients.get_mut(index) {
+                recipient.outcome = RecipientOutcome::from_class(reply.class());
+                recipient.code = Some(reply.code);
+                recipient.enhanced_code = reply.enhanced_code;
+                recipient.parameter = Some(reply.parameter.clone());
+            }
+        }
+        if is_of_all && then_one_for_all {
+            self.decide(reply);
+            return false;
         }
         if !then_one_for_all && open.decisive_so_far.as_ref().is_none_or(|earlier| earlier.class() != 2) {
             open.decisive_so_far = Some(reply.clone());
         }
-        let more = answered + 1 < open.answered_one_by_one.len();
+        let more = !is_of_all && answered + 1 < open.answered_one_by_one.len();
         if !more
             && !then_one_for_all
             && let Some(decisive) = open.decisive_so_far.take()
@@ -359,7 +369,7 @@ impl Transactions {
     pub(crate) fn commands_are_lost(&mut self) {
         self.mail_may_be_lost = true;
         if let Some(open) = &mut self.open {
-            open.commands_lost = true;
+            (open.commands_lost, open.recipients_may_be_lost) = (true, true);
         }
     }
 
@@ -400,6 +410,11 @@ impl Transactions {
         self.open.as_ref().is_some_and(|open| open.counted.is_some())
     }
 
+    /// Whether the last chunk that was answered was refused.
+    pub(crate) fn has_refused_chunk(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.transaction.via == Some(Via::Bdat) && open.refusal.is_some())
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -431,6 +446,12 @@ impl Transactions {
         };
         let named = open.answered_one_by_one.iter().skip(answered).position(names)?;
         Some(answered + named)
+    }
+
+    /// LMTP: whether this reply names a recipient whose RCPT is lost, and none of those that have yet to get theirs.
+    pub(crate) fn is_of_lost_recipient(&self, answered: usize, reply: &Response) -> bool {
+        let may_be_lost = self.open.as_ref().is_some_and(|open| open.recipients_may_be_lost);
+        may_be_lost && named_address(&reply.parameter).is_some() && self.named_recipient(answered, reply).is_none()
     }
 
     /// Those that are kept, the totals of the others, and the limits that were reached.
@@ -473,6 +494,10 @@ impl Transactions {
     }
 }
 
+/// RFC 5321 §4.2.2: "421 <domain> Service not available, closing transmission channel (This may be a reply to any command if
+/// the service knows it must shut down)". No reply to another recipient can follow, so it is that to all that are left.
+const CLOSING: u16 = 421;
+
 /// The reply, if it refuses. RFC 5321 §4.2.1: 4yz and 5yz are the negative replies; no other is one.
 fn refusal(reply: Option<&Response>) -> Option<&Response> {
     reply.filter(|reply| matches!(reply.class(), 4 | 5))
@@ -480,6 +505,12 @@ fn refusal(reply: Option<&Response>) -> Option<&Response> {
 
 fn may_be_taken(recipient: &Recipient) -> bool {
     matches!(recipient.outcome, RecipientOutcome::Accepted | RecipientOutcome::Unknown)
+}
+
+/// The address that a reply has in brackets.
+pub(crate) fn named_address(text: &str) -> Option<&str> {
+    let (address, _) = text.split_once('<')?.1.split_once('>')?;
+    address.contains('@').then_some(address)
 }
 
 /// Whether a reply names this address, and no longer one that contains it.
@@ -543,6 +574,7 @@ impl Open {
             data_answered: false,
             message_ended: false,
             commands_lost: false,
+            recipients_may_be_lost: false,
             answered_one_by_one: Vec::new(),
             counted: None,
             decisive_so_far: None,

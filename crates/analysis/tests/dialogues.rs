@@ -53,3 +53,5 @@ mod rfc_parameters;
 mod rfc_sasl;
 #[path = "dialogue_support/secrets.rs"]
 mod secrets;
+#[path = "dialogue_support/too_few_replies.rs"]
+mod too_few_replies;

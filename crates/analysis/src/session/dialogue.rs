@@ -123,6 +123,12 @@ pub(crate) struct Dialogue {
     pub(super) limits: LimitsReached,
     /// Where the last reply ended, if it was to the end of a message.
     pub(super) verdict_ends: Option<u64>,
+    /// Where a line ended that is no reply, and came while one command alone awaited its reply; until a reply comes.
+    foreign_line: Option<u64>,
+    /// Where the last reply ended.
+    pub(super) last_reply_ends: u64,
+    /// Where the command ends that the client sent when it had heard verdicts on a message, while others were to come.
+    pub(super) behind_verdicts: Option<u64>,
     /// The last command that a reply was paired with.
     pub(super) last_answered: Option<usize>,
     /// Where all octets of messages are kept, if they are.
@@ -172,6 +178,9 @@ impl Dialogue {
             command_count: 0,
             data_command: None,
             verdict_ends: None,
+            foreign_line: None,
+            last_reply_ends: 0,
+            behind_verdicts: None,
             last_answered: None,
             further: None,
             limits: LimitsReached::default(),
@@ -186,6 +195,8 @@ impl Dialogue {
             return false;
         }
         let is_secret = self.is_secret(line);
+        self.settle_foreign_line(at);
+        self.note_command_behind_verdicts(line, at);
         self.anomalies.of_command(line, at, is_secret, self.surely_unanswered());
         self.limits.count(SessionLimit::Line, line.truncated.into());
         let kind = Kind::of(line);
@@ -317,8 +328,33 @@ impl Dialogue {
         self.anomalies.unterminated(line, at, is_secret);
     }
 
+    /// A line of the server that is no reply ends here. Returns whether the client may take it for the one it awaits.
+    pub(super) fn foreign_line(&mut self, end: u64) -> bool {
+        self.foreign_line =
+            Some(end).filter(|_| self.queue.len() == 1 && !self.uncounted && self.replies_lost.is_none());
+        self.foreign_line.is_some()
+    }
+
+    /// RFC 5321 §4.2: "An SMTP client MUST determine its actions only by the reply code". One that has received a line
+    /// without a code, and goes on with its next command, has taken that line for the reply to the one command that
+    /// awaited it: none is to come, and the next reply is to the next command.
+    fn settle_foreign_line(&mut self, at: Stamp) {
+        let is_heard = self.foreign_line.take_if(|end| at.acknowledged >= Some(*end)).is_some();
+        if is_heard && self.queue.len() == 1 {
+            self.unanswered();
+        }
+    }
+
     /// A reply. Returns what it makes of the client's octets.
     pub(crate) fn reply(&mut self, reply: &Reply<'_>, at: Stamp) -> Next {
+        self.foreign_line = None;
+        let next = self.pair(reply, at);
+        self.last_reply_ends = at.offset + reply.octets;
+        next
+    }
+
+    /// Pairs a reply with what it answers.
+    fn pair(&mut self, reply: &Reply<'_>, at: Stamp) -> Next {
         self.anomalies.of_reply(reply, at, &self.secrets);
         if reply.deviations.contains(Deviation::Truncated) {
             // In a reply of several lines one that is too long takes those behind it with it.
@@ -354,6 +390,7 @@ impl Dialogue {
         if self.is_verdict_on_another(&response) {
             return Next::Unchanged;
         }
+        self.settle_verdicts(&response, at);
         let is_named = self.skip_to_named(&response.parameter);
         if !is_named && self.is_unsure(&response, at.offset + reply.octets) {
             self.keep_reply(response);
@@ -365,6 +402,11 @@ impl Dialogue {
         }
         if is_of_lost || !is_named && (self.is_of_uncounted(code) || self.is_ambiguous(code)) {
             self.keep_reply(response);
+            return Next::Unchanged;
+        }
+        if self.is_farewell_to_nobody(code) {
+            self.keep_reply(response);
+            self.anomalies.add(AnomalyKind::UnsolicitedReply, at, Role::Server, code.to_string());
             return Next::Unchanged;
         }
         let Some(pending) = self.queue.pop() else {

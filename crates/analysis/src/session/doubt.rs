@@ -8,7 +8,7 @@ use super::dialogue::{Dialogue, Stamp};
 use super::pending::{Kind, Pending};
 use crate::anomaly::{AnomalyKind, Role};
 use crate::model::Response;
-use crate::transaction::{Place, names};
+use crate::transaction::{Place, named_address, names};
 
 impl Dialogue {
     /// A response to a SASL challenge is lost. It is answered all the same.
@@ -92,8 +92,13 @@ impl Dialogue {
     /// Whether a reply may be to one of several lost commands, or to one of those that were sent with them: how many are
     /// lost is known when the 354 has come. Until then it is as good as lost.
     pub(super) fn is_unsure(&mut self, response: &Response, end: u64) -> bool {
-        let is_of_group = |pending: &Pending| matches!(pending.kind, Kind::Mail(_) | Kind::Rcpt(_) | Kind::Bdat { .. });
-        if !self.uncounted || is_telling(response.code.value()) || !self.queue.second().is_some_and(is_of_group) {
+        let may_be_of_lost = |pending: &Pending| match pending.kind {
+            Kind::Mail(_) | Kind::Rcpt(_) | Kind::Bdat { .. } => true,
+            // A refusal of one of those before it, or of this.
+            Kind::Data => matches!(response.class(), 4 | 5),
+            _ => false,
+        };
+        if !self.uncounted || is_telling(response.code.value()) || !self.queue.second().is_some_and(may_be_of_lost) {
             return false;
         }
         let Some(Pending { kind: Kind::Lost { answered, several: true }, .. }) = self.queue.front_mut() else {
@@ -139,29 +144,46 @@ impl Dialogue {
             return false;
         }
         let Some(Pending { kind: Kind::Lost { answered, .. }, .. }) = self.queue.front_mut() else { return false };
-        let named = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
-        let is_named = self.uncounted && named.is_some_and(|(address, _)| address.contains('@'));
+        let is_named = self.uncounted && named_address(text).is_some();
         *answered |= is_named;
         is_named
     }
 
-    /// RFC 2920 §3.1: "The EHLO, DATA, VRFY, EXPN, TURN, QUIT, and NOOP commands can only appear as the last command in a
-    /// group". So a 354 is to the DATA behind which the client waits, and to none that is lost before other commands; what
-    /// stands before it has been answered, or is no command.
-    fn skip_to_data(&mut self) {
-        if !self.uncounted {
+    /// A code that one command alone can have (RFC 5321 §4.3.2: 354 DATA, 221 QUIT; RFC 4954 §4: 334 and 235 AUTH) is to
+    /// that one, where it waits. RFC 2920 §3.2 has the replies in the order of the commands, so what stands before it gets
+    /// none any more: the server has passed it over.
+    fn skip_to_told(&mut self, code: u16) {
+        let is_first = self.queue.front().is_some_and(|first| first.kind.can_be_answered_by(code));
+        if !is_telling(code) || is_first {
             return;
         }
-        let is_let = |pending: &Pending| pending.kind.can_be_answered_by(354);
-        let data = self.queue.iter().position(|pending| !pending.kind.is_lost() && is_let(pending));
-        (0..data.unwrap_or_default()).for_each(|_| self.unanswered());
+        let told =
+            self.queue.iter().position(|pending| !pending.kind.is_lost() && pending.kind.can_be_answered_by(code));
+        (0..told.unwrap_or_default()).for_each(|_| self.unanswered());
+    }
+
+    /// Whether a 221 has come where no QUIT waits, and what does is nothing that it could take. RFC 5321 §4.2.2: "221 <domain>
+    /// Service closing transmission channel", which no list of §4.3.2 has but that of QUIT.
+    pub(super) fn is_farewell_to_nobody(&self, code: u16) -> bool {
+        let accepts = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Hello { .. }
+                    | Kind::Mail(_)
+                    | Kind::Rcpt(_)
+                    | Kind::EndOfData(_)
+                    | Kind::RecipientReplies { .. }
+                    | Kind::Bdat { .. }
+                    | Kind::Rset
+                    | Kind::Claim(..)
+            )
+        };
+        code == 221 && self.queue.front().is_some_and(|first| accepts(&first.kind))
     }
 
     /// Takes from the queue what this reply cannot be meant for.
     pub(super) fn skip_unanswerable(&mut self, code: u16) {
-        if code == 354 {
-            self.skip_to_data();
-        }
+        self.skip_to_told(code);
         if self.replies_lost.is_some() {
             let is_known = self.queue.iter().any(|pending| pending.kind.can_be_answered_by(code));
             // A code that only one command has tells of it, even where that is lost.
@@ -177,10 +199,6 @@ impl Dialogue {
             let skip = match front.kind {
                 // An empty line that the server passed over in silence.
                 Kind::Empty => code < 500 && self.queue.len() > 1,
-                // RFC 5321 §4.3.2: 221 is to QUIT alone. The server has answered the message before its end, or not at all.
-                Kind::EndOfData(_) => {
-                    code == 221 && self.queue.second().is_some_and(|next| matches!(next.kind, Kind::Quit))
-                }
                 // The client has heard all of them, and gone on.
                 Kind::RecipientReplies { answered, .. } => {
                     answered > 0
@@ -188,6 +206,15 @@ impl Dialogue {
                         && self.queue.second().is_some_and(|next| {
                             next.acknowledged > front.acknowledged
                                 || is_telling(code) && next.kind.can_be_answered_by(code)
+                        })
+                }
+                // RFC 3030 §2: behind a chunk that was refused none is taken. The client had heard that when it sent what stands
+                // behind this one, and the server has passed it over.
+                Kind::Bdat { .. } => {
+                    code < 300
+                        && self.transactions.has_refused_chunk()
+                        && self.queue.second().is_some_and(|next| {
+                            next.acknowledged > front.acknowledged && next.kind.can_be_answered_by(code)
                         })
                 }
                 // What is no command is refused, however often.

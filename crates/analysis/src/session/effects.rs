@@ -154,6 +154,14 @@ impl Dialogue {
                     answered = named;
                     self.lmtp |= !then_one_for_all;
                 }
+                if let Some(response) =
+                    response.filter(|response| self.transactions.is_of_lost_recipient(answered, response))
+                {
+                    self.transactions.recipient_reply_to_any(response);
+                    let kind = Kind::RecipientReplies { answered, then_one_for_all };
+                    self.queue.push_front(Pending { kind, place, acknowledged, abandoned: None });
+                    return;
+                }
                 let more = response
                     .is_some_and(|response| self.transactions.recipient_reply(answered, then_one_for_all, response));
                 if more {

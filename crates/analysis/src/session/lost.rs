@@ -7,6 +7,7 @@ use super::dialogue::{Dialogue, Next};
 use super::lookahead::{begins_like_command, begins_like_tls};
 use super::pending::{Kind, Pending};
 use super::{Awaited, Held, Place, Stamp, StartTls, Time, Tracker};
+use crate::model::Response;
 
 impl Tracker {
     /// The server's last octets are lost, and the client went on when it had received them. Behind DATA, RFC 5321
@@ -107,13 +108,35 @@ impl Dialogue {
             if is_challenge {
                 self.queue.pop_back();
             }
+            let refusal = self.unsure_refusal_of_data(at);
             // Further replies may be lost with it.
             self.replies_lost = self.replies_lost.filter(|&end| at.acknowledged < Some(end));
+            let data = refusal.and_then(|refusal| self.queue.pop_back().zip(Some(refusal)));
             while !self.queue.is_empty() {
                 self.unanswered();
             }
+            if let Some((data, (index, mut response))) = data {
+                response.command = data.place.command;
+                self.last_answered = self.last_answered.max(response.command);
+                if let Some(kept) = self.responses.get_mut(index) {
+                    kept.command = response.command;
+                }
+                self.data_command = data.place.command;
+                self.transactions.data(data.place, Some(&response));
+            }
         }
         is_lost
+    }
+
+    /// The last of the replies of which it was not known whether they are to lost commands, where the client has received no
+    /// more when it goes on behind DATA: it has waited for that one (RFC 2920 §3.1 has DATA last in its group). Given with
+    /// its place.
+    fn unsure_refusal_of_data(&mut self, at: Stamp) -> Option<(usize, Response)> {
+        let is_data = matches!(self.queue.iter().last(), Some(Pending { kind: Kind::Data, .. }));
+        let is_last = at.acknowledged == Some(self.last_reply_ends) && self.replies_lost == at.acknowledged;
+        let last = self.unsure.pop_back().filter(|(index, _)| index + 1 == self.responses.len());
+        self.unsure.clear();
+        last.filter(|(_, response)| is_data && is_last && matches!(response.class(), 4 | 5))
     }
 }
 

@@ -33,6 +33,8 @@ impl Tracker {
                     let shown = self.dialogue.secrets.excerpt(line);
                     let line_at = Stamp { offset: (at.offset + consumed as u64).saturating_sub(octets), ..at };
                     self.dialogue.anomalies.add(AnomalyKind::InvalidReply, line_at, Role::Server, shown);
+                    // What the client does next tells whether it took it for a reply.
+                    self.reply_is_lost |= self.dialogue.foreign_line(at.offset + consumed as u64);
                 }
                 _ => {}
             }

@@ -8,7 +8,9 @@
 //! client has sent commands behind the message before it was answered, what the reply says decides, and if that does not
 //! tell, how many replies come before the 354 to the next DATA. Without one they are nobody's.
 
-use super::dialogue::Dialogue;
+use smtp_parser::CommandLine;
+
+use super::dialogue::{Dialogue, Stamp};
 use super::pending::{Kind, Pending};
 use crate::model::Response;
 use crate::output::codes::Enhanced;
@@ -89,6 +91,39 @@ impl Dialogue {
         }
     }
 
+    /// A command that the client sends when it has heard what it takes for all verdicts on the message before it.
+    pub(super) fn note_command_behind_verdicts(&mut self, line: &CommandLine<'_>, at: Stamp) {
+        let may_be_all = self.queue.len() == 1
+            && matches!(self.queue.front(), Some(Pending { kind: Kind::RecipientReplies { .. }, .. }))
+            && at.acknowledged >= Some(self.last_reply_ends);
+        if may_be_all {
+            self.behind_verdicts = Some(at.offset + line.octets);
+        }
+    }
+
+    /// RFC 2033 §4.2 has a reply for each recipient; a server that has one for all of them sends fewer, and the client goes
+    /// on. What comes then is another verdict where the server had not yet received the next command, or it says so;
+    /// otherwise it is to that command, and what became of the other recipients is not known.
+    pub(super) fn settle_verdicts(&mut self, response: &Response, at: Stamp) {
+        let Some(command_ends) = self.behind_verdicts else { return };
+        let (Some(Pending { kind: Kind::RecipientReplies { answered, .. }, .. }), Some(next)) =
+            (self.queue.front(), self.queue.second())
+        else {
+            self.behind_verdicts = None;
+            return;
+        };
+        let is_sent_before = at.acknowledged.is_some_and(|received| received < command_ends);
+        let is_named = || self.transactions.named_recipient(*answered, response).is_some();
+        let is_told = || {
+            let last = self.responses.last();
+            last.is_some_and(|last| whose(last, response, &next.kind, |_| false) == Whose::Message)
+        };
+        if !is_sent_before && !is_named() && !is_told() {
+            self.behind_verdicts = None;
+            self.unanswered();
+        }
+    }
+
     fn answer_again(&mut self, first: &Response, response: &Response) {
         let (command, timestamp) = (first.command, first.timestamp);
         let more = self.transactions.answer_again(first, response);
@@ -138,7 +173,9 @@ fn whose(first: &Response, response: &Response, next: &Kind, names_recipient: im
         (Kind::Mail(_), Some(Enhanced(code))) if code.subject == 1 && matches!(code.detail, 0 | 7 | 8) => {
             Whose::Command
         }
-        (Kind::Mail(_), Some(Enhanced(code))) if matches!((code.subject, code.detail), (1, 1..=6) | (2, 1 | 2)) => {
+        (Kind::Mail(_) | Kind::Rset, Some(Enhanced(code)))
+            if matches!((code.subject, code.detail), (1, 1..=6) | (2, 1 | 2)) =>
+        {
             Whose::Message
         }
         // What a server of SMTP says of the whole mail. One of LMTP would have named the recipient or said the same again.

@@ -144,7 +144,8 @@ fn a_lost_reply_to_one_recipient() {
     );
 }
 
-/// The connection ends before all have their reply: what became of the others is not known.
+/// The connection ends before all have their reply: what became of the others is not known. RFC 5321 §4.2.2: by "421 <domain>
+/// Service not available, closing transmission channel" the server says of all of them that it does not take the mail.
 #[test]
 fn recipients_without_their_reply() {
     expect(
@@ -155,7 +156,17 @@ fn recipients_without_their_reply() {
     expect(
         &format!("{THREE}S: 421 shutting down\n[close by server]"),
         &json!({}),
-        &json!([{"rcpts": ["b@b deferred 421", "c@c unknown null", "d@d unknown null"], "outcome": "incomplete"}]),
+        &json!([{
+            "rcpts": ["b@b deferred 421", "c@c deferred 421", "d@d deferred 421"], "outcome": "rejected", "final": "421",
+        }]),
+    );
+    // What was said of one before it stays said.
+    expect(
+        &format!("{THREE}S: 250 stored\nS: 421 shutting down\n[close by server]"),
+        &json!({}),
+        &json!([{
+            "rcpts": ["b@b accepted 250", "c@c deferred 421", "d@d deferred 421"], "outcome": "accepted", "final": "250",
+        }]),
     );
 }
 
