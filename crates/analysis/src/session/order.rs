@@ -312,7 +312,7 @@ impl Tracker {
     pub(super) fn note_haste(&mut self) {
         let Some(Held::Octets(_, at)) = self.held.front() else { return };
         let at = *at;
-        if !self.heard.server || self.server_resumes || self.dialogue.replies_lost.is_some() {
+        if !self.heard.server || self.server_resumes || self.reply_is_lost || self.dialogue.replies_lost.is_some() {
             return;
         }
         let held = || {

@@ -104,12 +104,12 @@ fn a_line_that_is_no_reply_behind_data_and_a_message() {
     );
     expect(
         &format!(
-            "{opening}S: 354 go\nC: text\nC: .\nS: 250ok\nC: MAIL FROM:<c@c>\nS: 550 no\nC: QUIT\nS: 221 bye\n[close]"
+            "{opening}S: 354 go\nC: text\nC: .\nS: 250ok\nC: MAIL FROM:<c@c>\nS: 250 ok\nC: QUIT\nS: 221 bye\n[close]"
         ),
-        &json!({"replies": "220/- 250/0 250/1 250/2 354/3 550/4 221/5", "kinds": ["invalid_reply"]}),
+        &json!({"replies": "220/- 250/0 250/1 250/2 354/3 250/4 221/5", "kinds": ["invalid_reply"]}),
         &json!([
             {"outcome": "incomplete", "final": null, "bytes": 6},
-            {"mail_from": "c@c", "outcome": "rejected", "final": "550"},
+            {"mail_from": "c@c", "outcome": "aborted", "final": null},
         ]),
     );
 }
@@ -122,7 +122,7 @@ fn a_line_before_the_reply_takes_no_place() {
             "{OPENING}C: MAIL FROM:<a@a>\nS: debug\nS: 250 ok\nC: RCPT TO:<b@b>\nS: 550 no\nC: QUIT\nS: 221 bye\n[close]"
         ),
         &json!({"replies": "220/- 250/0 250/1 550/2 221/3", "kinds": ["invalid_reply"]}),
-        &json!([{"rcpts": ["b@b rejected 550"], "outcome": "aborted"}]),
+        &json!([{"rcpts": ["b@b rejected 550"], "outcome": "rejected"}]),
     );
 }
 
