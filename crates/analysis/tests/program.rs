@@ -301,7 +301,9 @@ fn a_closed_pipe_is_success() {
     let folder = Folder::new();
     let mails = vec![Mail::default(); 400];
     let path = folder.file("a.pcap", &pcap(&recording(&mails)));
-    let large = [vec!["features", &path], vec!["context", "--detail-level", "3", "--max-conversations", "1000", &path]];
+    let whole_context =
+        ["context", "--detail-level", "3", "--max-conversations", "1000", "--max-bytes", "10000000", &path];
+    let large = [vec!["features", &path], whole_context.to_vec()];
     for arguments in &large {
         assert!(smtpscope(arguments).stdout.len() > 200_000, "not more than a pipe takes: {arguments:?}");
         for octets in [0, 1, 1000] {
