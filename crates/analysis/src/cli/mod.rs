@@ -92,7 +92,7 @@ enum Product {
 impl Product {
     fn of(command: &Command, plan: &Plan) -> anyhow::Result<Self> {
         let options = options(command)?;
-        let wanted_findings = command.findings().is_some_and(|wanted| !wanted.no_findings);
+        let wanted_findings = wants_findings(command);
         let site = command.findings().map(site).unwrap_or_default();
         let findings = wanted_findings.then(|| FindingOptions { site: site.clone(), ..FindingOptions::default() });
         let findings = findings.as_ref();
@@ -204,12 +204,17 @@ fn output() -> BufWriter<StdoutLock<'static>> {
 /// Octets that are written to standard output at a time.
 const OUTPUT_OCTETS: usize = 256 << 10;
 
+fn wants_findings(command: &Command) -> bool {
+    command.findings().is_some_and(|wanted| !wanted.no_findings)
+}
+
 fn options(command: &Command) -> anyhow::Result<Options> {
     let common = command.common();
     let key = common.secret_digests.then(DigestKey::draw).transpose();
     let mut options = Options {
         reveal_secrets: common.reveal_secrets,
         secret_digests: key.context("the system has no random octets for --secret-digests")?,
+        watch_endings: wants_findings(command),
         ..Options::default()
     };
     if let Command::Features { content, .. } | Command::Log { content, .. } = command {

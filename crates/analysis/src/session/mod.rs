@@ -66,6 +66,9 @@ pub struct Options {
     pub reveal_secrets: bool,
     /// The key for digests of passwords and tokens, where these are wanted.
     pub secret_digests: Option<DigestKey>,
+    /// Whether messages are searched for line ends and dot lines that another reader may take for their end, which only findings
+    /// tell of. Each octet of a message is looked at for it.
+    pub watch_endings: bool,
     /// Recipients of a transaction that are kept; further ones are counted.
     pub recipients_limit: usize,
     /// Commands that may await a reply.
@@ -85,6 +88,7 @@ impl Default for Options {
             message: MessageOptions::default(),
             reveal_secrets: false,
             secret_digests: None,
+            watch_endings: true,
             recipients_limit: 100_000,
             pending_limit: 1024,
             held_limit: 64 << 10,
@@ -450,7 +454,7 @@ impl Tracker {
                 self.dialogue.limits.count(SessionLimit::Held, 1);
                 self.tentative = None;
             }
-            if in_content {
+            if in_content && self.options.watch_endings {
                 self.endings.octets(used, at);
             }
             at.offset += consumed as u64;
