@@ -65,7 +65,7 @@ fn written(files: &[PathBuf], jobs: usize) -> Written {
         };
         let found = Assessment::of(&report, &findings);
         put("insights", &|out| insights::write(&report, &found, &wanted, out));
-        put("context", &|out| context::write(&report, &found, &EVERYTHING, out));
+        put("context", &|out| context::write(&report, &found, &context::Options::EVERYTHING, out));
         let (overview, capture) = summary::read(&plan, options, Some(&findings));
         put("summary", &|out| overview.write(&without_files(capture.clone()), out));
         let directory = tempfile::tempdir().expect("a directory");
@@ -135,9 +135,6 @@ fn places(recording: &Recording) -> Vec<usize> {
 }
 
 /// In nanoseconds. A leap like this may be a corrupt time, which a file is not ordered by.
-const EVERYTHING: context::Options =
-    context::Options { detail_level: 3, max_conversations: 1_000, max_bytes: usize::MAX };
-
 const A_DAY: i64 = 86_400_000_000_000;
 
 /// Cuts a recording at up to six places and holds what is made of the parts against what is made of the whole.

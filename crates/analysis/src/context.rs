@@ -24,7 +24,12 @@ pub struct Options {
     /// Transactions, and sessions.
     pub max_conversations: usize,
     /// Octets of the document. What does not depend on the recording's size, less than [`LEAST_BYTES`], is always there.
-    pub max_bytes: usize,
+    pub max_bytes: u64,
+}
+
+impl Options {
+    /// Nothing is left out.
+    pub const EVERYTHING: Self = Self { detail_level: 3, max_conversations: usize::MAX, max_bytes: u64::MAX };
 }
 
 impl Default for Options {
@@ -34,13 +39,14 @@ impl Default for Options {
 }
 
 /// What [`Options::max_bytes`] has to be at least.
-pub const LEAST_BYTES: usize = 4096;
+pub const LEAST_BYTES: u64 = 4096;
 
 /// The fields, wherever they stand, whose texts are from the wire: whoever sent the mail wrote them, and nothing in them is to be
 /// obeyed. Descriptions quote such texts.
-const UNTRUSTED: [&str; 13] = [
+const UNTRUSTED: [&str; 16] = [
     "mail_from",
     "rcpt_to",
+    "command",
     "parameter",
     "message",
     "description",
@@ -48,7 +54,9 @@ const UNTRUSTED: [&str; 13] = [
     "helo",
     "greeting",
     "extensions",
-    "username",
+    "auth",
+    "tls",
+    "proxied",
     "domain",
     "detail",
     "claimed_client",
@@ -82,7 +90,7 @@ pub fn write(report: &Report, assessment: &Assessment, options: &Options, mut ou
         },
         security_insights: SecurityInsights { suspicious_patterns: Vec::new(), ..security },
     };
-    let mut room = max_bytes.saturating_sub(size(&document)?);
+    let mut room = usize::try_from(max_bytes).unwrap_or(usize::MAX).saturating_sub(size(&document)?);
     let mut of_findings = room / 2;
     room -= of_findings;
     document.findings = fitting(assessment.findings.iter(), &mut of_findings)?;
@@ -386,7 +394,7 @@ mod tests {
         for max_bytes in (LEAST_BYTES..120_000).step_by(997) {
             let options = Options { detail_level: 3, max_conversations: 1_000, max_bytes };
             let out = octets(&report, &options);
-            assert!(out.len() <= max_bytes, "{} for {max_bytes}", out.len());
+            assert!(out.len() as u64 <= max_bytes, "{} for {max_bytes}", out.len());
             let document: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
             let shown = |pointer: &str| document.pointer(pointer).and_then(|v| v.as_array()).expect("an array").len();
             let omitted =
@@ -426,6 +434,51 @@ mod tests {
         let report = report(vec![session_of(vec![mail("1@mailinator.com", 1, Outcome::Accepted)])]);
         let document = document(&report, 1, 10);
         assert_eq!(document["transactions"][0]["id"], document["findings"][0]["transactions"][0]);
+    }
+
+    /// Every text that a peer wrote stands somewhere below a field that is named as untrusted. "wire" is in all that the peers
+    /// write here, and in nothing else.
+    #[test]
+    fn every_text_from_the_wire_stands_in_a_field_named_untrusted() {
+        fn look(value: &serde_json::Value, is_named: bool, found: &mut usize) {
+            match value {
+                serde_json::Value::String(text) if text.to_lowercase().contains("wire") => {
+                    assert!(is_named, "{text}");
+                    *found += 1;
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| look(item, is_named, found)),
+                serde_json::Value::Object(fields) => {
+                    for (name, value) in fields {
+                        assert!(is_named || !name.to_lowercase().contains("wire"), "{name}");
+                        look(value, is_named || UNTRUSTED.contains(&name.as_str()), found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let session = talk(&[
+            (Role::Server, "220 wire.example ESMTP\r\n"),
+            (Role::Client, "EHLO wire.example\r\n"),
+            (Role::Server, "250-wire.example\r\n250-WIRE wire\r\n250 AUTH WIRE\r\n"),
+            (Role::Client, "XCLIENT NAME=wire.example HELO=wire\r\n"),
+            (Role::Server, "220 wire.example again\r\n"),
+            (Role::Client, "EHLO wire.example\r\n"),
+            (Role::Server, "250-wire.example\r\n250 AUTH WIRE PLAIN\r\n"),
+            (Role::Client, "AUTH WIRE\r\n"),
+            (Role::Server, "504 wire\r\n"),
+            // RFC 4616 §2: for "wirea", as "wireb", with "pass".
+            (Role::Client, "AUTH PLAIN d2lyZWEAd2lyZWIAcGFzcw==\r\n"),
+            (Role::Server, "535 wire\r\n"),
+            (Role::Client, "WIRE wire\r\n"),
+            (Role::Server, "500 wire\r\n"),
+            (Role::Client, "MAIL FROM:<wire@mailinator.com> WIRE=wire\r\n"),
+            (Role::Server, "250 wire\r\n"),
+            (Role::Client, "RCPT TO:<wire@example.net> WIRE=wire\r\n"),
+            (Role::Server, "550 wire\r\n"),
+        ]);
+        let mut found = 0;
+        look(&document(&report(vec![session]), 3, 10), false, &mut found);
+        assert!(found > 30, "{found}");
     }
 
     #[test]

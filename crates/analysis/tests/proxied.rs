@@ -141,13 +141,7 @@ fn everything(report: &Report) -> String {
     features::write(report, &mut out).unwrap();
     summary::write(report, &mut out).unwrap();
     let found = insights::Assessment::of(report, &insights::FindingOptions::default());
-    context::write(
-        report,
-        &found,
-        &context::Options { detail_level: 3, max_conversations: usize::MAX, max_bytes: usize::MAX },
-        &mut out,
-    )
-    .unwrap();
+    context::write(report, &found, &context::Options::EVERYTHING, &mut out).unwrap();
     let tunneling =
         insights::Options { queries: true, response_codes: true, internal_domains: vec![], tunneling: true };
     insights::write(report, &found, &tunneling, &mut out).unwrap();

@@ -294,13 +294,7 @@ fn every_output(report: &Report) -> [(&'static str, String); 4] {
     let [features, context, insights, summary] = &mut outputs;
     features::write(report, features).unwrap();
     let found = insights::Assessment::of(report, &insights::FindingOptions::default());
-    context::write(
-        report,
-        &found,
-        &context::Options { detail_level: 3, max_conversations: usize::MAX, max_bytes: usize::MAX },
-        context,
-    )
-    .unwrap();
+    context::write(report, &found, &context::Options::EVERYTHING, context).unwrap();
     insights::write(report, &found, &everything, insights).unwrap();
     summary::write(report, summary).unwrap();
     let [features, context, insights, summary] = outputs.map(|output| String::from_utf8(output).unwrap());

@@ -20,7 +20,7 @@
 use std::io::{self, Read};
 
 /// Octets of a buffer that nobody asks for more of. Two of them and what is kept of connections fit in the second-level cache of
-/// a core; what the system copies into memory that is not in a cache takes up to twice as long.
+/// a core; what the system copies into more than that takes half as long again (measured with reads alone).
 const READ_OCTETS: usize = 128 << 10;
 
 /// A window on an input, moved forward by [`consume`](Buffer::consume) and lengthened by [`fill`](Buffer::fill).

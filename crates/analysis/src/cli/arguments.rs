@@ -59,13 +59,13 @@ pub(super) enum Command {
         #[command(flatten)]
         findings: Findings,
         /// 1: what became of each mail; 2: and its commands and replies; 3: and the sessions
-        #[arg(long, default_value_t = 2, value_parser = value_parser!(u8).range(1..=3), value_name = "LEVEL")]
+        #[arg(long, default_value_t = context::Options::default().detail_level, value_parser = value_parser!(u8).range(1..=3), value_name = "LEVEL")]
         detail_level: u8,
         /// At most so many transactions, the most interesting first
-        #[arg(long, default_value_t = 10, value_name = "N")]
+        #[arg(long, default_value_t = context::Options::default().max_conversations, value_name = "N")]
         max_conversations: usize,
         /// At most so many octets, 4096 or more: what does not fit is left out and counted
-        #[arg(long, default_value_t = 32 << 10, value_parser = value_parser!(u64).range(context::LEAST_BYTES as u64..), value_name = "N")]
+        #[arg(long, default_value_t = context::Options::default().max_bytes, value_parser = value_parser!(u64).range(context::LEAST_BYTES..), value_name = "N")]
         max_bytes: u64,
     },
     /// One JSON document with patterns, replies, domains and security

@@ -114,7 +114,7 @@ impl Product {
                 let options = context::Options {
                     detail_level: *detail_level,
                     max_conversations: *max_conversations,
-                    max_bytes: usize::try_from(*max_bytes).unwrap_or(usize::MAX),
+                    max_bytes: *max_bytes,
                 };
                 Self::Context(report, assessment, options)
             }

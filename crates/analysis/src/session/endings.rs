@@ -6,6 +6,10 @@
 //!
 //! In "CRLF" and the like, `-` stands for NUL: `CRLF-.CRLF`.
 
+use std::sync::LazyLock;
+
+use memchr::memmem;
+
 use super::dialogue::Stamp;
 use crate::model::Spot;
 use crate::output::time::Time;
@@ -48,6 +52,9 @@ const DOT_LINES: usize = 16;
 const BEHIND: usize = 512;
 /// Octets that are looked at again with the next ones: a dot line without its last octet.
 const CARRY: usize = 5;
+
+/// What each dot line has that is looked for here. Made once, not for each segment.
+static DOT_CR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b".\r"));
 
 /// Looks at the octets of messages as they come.
 #[derive(Debug, Default)]
@@ -127,7 +134,7 @@ impl EndWatch {
         octets: &[u8],
         at: Stamp,
     ) {
-        for dot in memchr::memmem::find_iter(haystack, b".\r").filter(|&dot| is_new(dot)) {
+        for dot in DOT_CR.find_iter(haystack).filter(|&dot| is_new(dot)) {
             let before = haystack.get(dot.saturating_sub(3)..dot).unwrap_or_default();
             let Some(&behind) = haystack.get(dot + 2) else { continue };
             let variant = match (before, behind == b'\n') {

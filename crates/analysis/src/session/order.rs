@@ -287,7 +287,8 @@ pub(super) fn is_sasl_response(response: smtp_parser::Secret<'_>) -> bool {
 }
 
 /// RFC 5321 §4.3.2 lists the replies to each command: an intermediate one (3yz) is for DATA and AUTH alone, and nothing
-/// but one lets the message begin. RFC 4954 §4: 235 alone says that AUTH has succeeded. What else is asked for by private verbs may be anything.
+/// but one lets the message begin. RFC 4954 §4: 235 alone says that AUTH has succeeded. What else is asked for by private
+/// verbs may be anything.
 fn can_answer(kind: &Kind, code: u16) -> bool {
     match (kind, code / 100) {
         (Kind::Data, 2) => false,
