@@ -18,12 +18,13 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
+use super::recipients::evidence_of_recipient;
 use super::{Rule, Seen};
 use crate::insights::finding::{Confidence, Evidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
 use crate::insights::quality::Quality;
 use crate::insights::thresholds::Thresholds;
-use crate::model::{Command, Recipient, RecipientOutcome, Response, Session, Transaction};
+use crate::model::{Command, Recipient, RecipientOutcome};
 use crate::output::time::Time;
 use crate::report::SessionId;
 
@@ -190,7 +191,8 @@ impl Source {
                 has_unknown = true;
                 self.unknown += 1;
                 learn(&mut self.refused, &recipient.address);
-                self.harvest.add(seen, transaction.timestamp, || rcpt(session, transaction, recipient));
+                self.harvest
+                    .add(seen, transaction.timestamp, || evidence_of_recipient(session, transaction, recipient));
             }
             if has_unknown && !transaction.has_data {
                 taken.for_each(|recipient| learn(&mut self.learnt_by_rcpt, &recipient.address));
@@ -292,28 +294,13 @@ fn is_unknown(recipient: &Recipient) -> bool {
     }
 }
 
-/// The RCPT of this recipient, and its reply.
-fn rcpt(session: &Session, transaction: &Transaction, recipient: &Recipient) -> Vec<Evidence> {
-    let commands = session.commands.get(transaction.commands.clone()).unwrap_or_default();
-    let is_it = |command: &&Command| {
-        command.command == "RCPT" && command.parameter.as_deref().is_some_and(|text| text.contains(&*recipient.address))
-    };
-    let place = commands.iter().position(|command| is_it(&command));
-    let reply = place.and_then(|place| {
-        let command = transaction.commands.start + place;
-        transaction.answers(session).find(|reply: &&Response| reply.command == Some(command))
-    });
-    let command = place.and_then(|place| commands.get(place)).map(Evidence::command);
-    command.into_iter().chain(reply.map(Evidence::reply)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{finding, kinds};
     use super::*;
     use crate::anomaly::Role::{Client, Server};
     use crate::insights::site::Site;
-    use crate::model::Outcome;
+    use crate::model::{Outcome, Session, Transaction};
     use crate::samples::{opened, recipient, response, session_of, talk, transaction};
 
     fn asking(replies: &[&'static str]) -> Session {

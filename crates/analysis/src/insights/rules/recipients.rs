@@ -9,7 +9,7 @@
 use super::{Rule, Seen};
 use crate::insights::finding::{Evidence, Kind, Severity};
 use crate::insights::groups::{Detail, Groups};
-use crate::model::Transaction;
+use crate::model::{Command, Recipient, Session, Transaction};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,12 +41,28 @@ pub(super) fn evidence_of_mail(seen: &Seen<'_>, transaction: &Transaction) -> Ve
     mail.into_iter().chain(transaction.final_response.as_ref().map(Evidence::reply)).collect()
 }
 
+/// The RCPT of this recipient, and its reply.
+pub(super) fn evidence_of_recipient(session: &Session, mail: &Transaction, recipient: &Recipient) -> Vec<Evidence> {
+    let commands = session.commands.get(mail.commands.clone()).unwrap_or_default();
+    let place_of = |text: &str| {
+        let is_it = |command: &Command| command.parameter.as_deref().is_some_and(|path| path.contains(text));
+        commands.iter().position(|command| command.command == "RCPT" && is_it(command))
+    };
+    // The path is as it was typed: without brackets, and with a source route, there is only the address itself.
+    let address = recipient.address.as_str();
+    let place = place_of(&format!("<{address}>")).or_else(|| place_of(address));
+    let reply = mail.answers(session).find(|reply| place.is_some() && mail.command_of(reply) == place);
+    let command = place.and_then(|place| commands.get(place)).map(Evidence::command);
+    command.into_iter().chain(reply.map(Evidence::reply)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{findings, kinds};
     use super::*;
+    use crate::anomaly::Role::{Client, Server};
     use crate::model::{Outcome, RecipientOutcome};
-    use crate::samples::{recipient, session_of, transaction};
+    use crate::samples::{opened, recipient, session_of, talk, transaction};
 
     #[test]
     fn a_hundred_recipients_are_usual_and_those_that_are_not_kept_count() {
@@ -61,5 +77,21 @@ mod tests {
         }
         let both = findings(&[to(101, 0), to(60, 41)]);
         assert_eq!(both[0].count, 2, "one sender, one finding");
+    }
+
+    #[test]
+    fn a_recipient_whose_address_ends_as_another_one_has_its_own_command() {
+        let session = talk(&opened(&[
+            (Client, "MAIL FROM:<a@example.org>\r\n"),
+            (Server, "250 ok\r\n"),
+            (Client, "RCPT TO:<bb@example.net>\r\n"),
+            (Server, "550 no\r\n"),
+            (Client, "RCPT TO:<b@example.net>\r\n"),
+            (Server, "250 ok\r\n"),
+        ]));
+        let mail = &session.transactions[0];
+        let shown = evidence_of_recipient(&session, mail, &mail.recipients[1]);
+        let shown: Vec<&str> = shown.iter().map(|evidence| evidence.excerpt.as_str()).collect();
+        assert_eq!(shown, ["RCPT TO:<b@example.net>", "250 ok"]);
     }
 }

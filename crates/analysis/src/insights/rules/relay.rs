@@ -17,10 +17,10 @@
 
 use smol_str::SmolStr;
 
-use super::recipients::evidence_of_mail;
+use super::recipients::{evidence_of_mail, evidence_of_recipient};
 use super::{Events, Rule, Seen};
 use crate::insights::domains::domain_of;
-use crate::insights::finding::{Confidence, Evidence, Kind, Severity, quoted};
+use crate::insights::finding::{Confidence, Kind, Severity, quoted};
 use crate::insights::groups::{Detail, Groups, Sighting};
 use crate::insights::names::Name;
 use crate::insights::quality::Quality;
@@ -140,20 +140,10 @@ fn relayed(seen: &Seen<'_>, index: usize, mail: &Transaction, recipient: &Recipi
             quoted(registrable(&domain_of(&recipient.address).unwrap_or_default())),
         );
         let mut evidence = evidence_of_mail(seen, mail);
-        let rcpt = rcpt(session, mail, recipient);
+        let rcpt = evidence_of_recipient(session, mail, recipient);
         evidence.splice(evidence.len().min(1)..evidence.len().min(1), rcpt);
         Detail { description, evidence, ..Detail::default() }
     });
-}
-
-/// RCPT and its reply.
-fn rcpt(session: &Session, mail: &Transaction, recipient: &Recipient) -> Vec<Evidence> {
-    let commands = session.commands.get(mail.commands.clone()).unwrap_or_default();
-    let names = |parameter: &str| parameter.contains(recipient.address.as_str());
-    let place = commands.iter().position(|of| of.command == "RCPT" && of.parameter.as_deref().is_some_and(names));
-    let reply = mail.answers(session).find(|reply| place.is_some() && mail.command_of(reply) == place);
-    let command = place.and_then(|place| commands.get(place)).map(Evidence::command);
-    command.into_iter().chain(reply.map(Evidence::reply)).collect()
 }
 
 fn inferred(taken: &Passage, passed_on: &Passage, groups: &mut Groups) {

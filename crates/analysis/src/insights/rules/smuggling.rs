@@ -115,11 +115,20 @@ fn extra_replies<'a>(session: &'a Session, line: &DotLine, is_split: bool) -> Ve
 /// Replies that are shown.
 const SHOWN: usize = 4;
 
-/// What is shown of what stands behind a dot line: where it begins with AUTH, no more than that.
+/// What is shown of what stands behind a dot line: up to the first line that begins with AUTH, of which the verb alone. What
+/// follows it may be secrets.
 fn shown(behind: &[u8]) -> &[u8] {
-    let is_auth = behind.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
-    if is_auth { behind.get(..4).unwrap_or_default() } else { behind }
+    let mut end = 0;
+    for line in behind.split_inclusive(|octet| matches!(octet, b'\r' | b'\n')) {
+        if line.get(..AUTH.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH)) {
+            return behind.get(..end + AUTH.len()).unwrap_or_default();
+        }
+        end += line.len();
+    }
+    behind
 }
+
+const AUTH: &[u8] = b"AUTH";
 
 /// The message that another reader would see.
 #[derive(Debug, Default)]
@@ -230,6 +239,21 @@ mod tests {
         let [found] = found.try_into().expect("one finding");
         assert_eq!((found.kind, found.severity), (Kind::SmtpSmuggling, Severity::High));
         assert!(found.description.contains("did not answer it"), "{}", found.description);
+    }
+
+    /// RFC 4954 §4: what stands behind AUTH, on its line and on the next ones, may be a password.
+    #[test]
+    fn a_secret_in_a_smuggled_session_is_not_shown() {
+        for (behind, wanted) in [
+            ("AUTH PLAIN AGEAcGFzcw==\r\n", "AUTH"),
+            ("EHLO a\r\nauth LOGIN\r\nYQ==\r\ncGFzcw==\r\n", "EHLO a\\r\\nauth"),
+            ("RSET\nAUTH PLAIN AGEAcGFzcw==\nMAIL FROM:<a@b>\r\n", "RSET\\nAUTH"),
+        ] {
+            let content: &'static str = Box::leak(format!("text\n.\n{behind}\r\n.\r\n").into_boxed_str());
+            let found = finding(Kind::SmtpSmuggling, &[mail(&[(Client, content), (Server, "250 taken\r\n")])]);
+            assert_eq!(found.evidence[0].excerpt, wanted);
+            assert!(!found.description.contains("cGFzcw"), "{}", found.description);
+        }
     }
 
     /// Each of the sequences, with a command behind it; behind CRLF it weighs less.
